@@ -1,0 +1,1 @@
+"""Model engines: stock software that serves a plain causal LM, behind one interface."""

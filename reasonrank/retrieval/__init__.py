@@ -1,0 +1,1 @@
+"""First-stage retrieval: BM25, dense, and their fusion, behind one interface."""
