@@ -1,0 +1,1 @@
+"""From questions and documents to a student that the app serves; each stage is one runnable module."""

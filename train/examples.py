@@ -1,0 +1,247 @@
+"""Records to token sequences: what the student reads, where it answers, and which tokens it should have said.
+
+One sequence carries everything for a document: its grade prompt, whose last position is read for the ranking and
+grade losses, and, where a reason is trained, the grade and the reason after it. The model is causal, so the
+continuation cannot leak into the score.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reasonrank.data import Document, Query
+from reasonrank.encoding import encode, encode_choice
+from reasonrank.errors import InputError
+from reasonrank.prompts import (
+    LABELS,
+    SIDES,
+    STOP,
+    compare_prompt,
+    comparison_target,
+    grade_after_reason_prompt,
+    grade_prompt,
+    judge_prompt,
+    one_line,
+    passage_text,
+    reason_prompt,
+)
+from train.records import ComparisonText, SoftList, TeacherRecord
+from train.targets import judged_target, ranking_gains
+
+AFTER_LABEL = "\nReason:"
+AFTER_SIDE = "\nBecause:"
+Choice = Literal["grade", "late_grade", "side"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSequence:
+    """One sequence of tokens with its places to learn from.
+
+    Args:
+        ids: Token ids.
+        choice: What is chosen: the grade, the grade after a reason, or a comparison's side.
+        choice_at: Index of the chosen token; the logits at ``choice_at - 1`` choose it. It may be ``len(ids)``.
+        choice_id: The right choice's token id, or None when it is not known.
+        spans: Half-open index ranges of generated text to learn (a reason with its line end).
+        shared: Length of the beginning that depends on the passage alone, or 0: sequences that share it are packed.
+    """
+
+    ids: tuple[int, ...]
+    choice: Choice
+    choice_at: int
+    choice_id: int | None = None
+    spans: tuple[tuple[int, int], ...] = ()
+    shared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListExample:
+    """One query's list as the student trains on it.
+
+    Args:
+        query_id: The query.
+        documents: A grade sequence a document.
+        target: Target distribution over the documents.
+        gains: What the documents are worth in pairs; None where only the distribution is known.
+        extras: Sequences outside the list: reason first, and comparisons.
+    """
+
+    query_id: str
+    documents: tuple[TokenSequence, ...]
+    target: tuple[float, ...]
+    gains: tuple[float, ...] | None = None
+    extras: tuple[TokenSequence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DrawOptions:
+    """How a judged list is drawn.
+
+    Args:
+        score_first: Share of draws that write the reason after the score; the others write it before.
+        late_documents: Documents of a reason-first draw that get such a sequence.
+        pair_orders: Orders of presentation in which a drawn comparison is trained (0, 1 or 2).
+        clear_pairs: Share of draws that take a comparison between unequal labels where there is one.
+    """
+
+    score_first: float = 0.75
+    late_documents: int = 2
+    pair_orders: int = 1
+    clear_pairs: float = 0.75
+
+
+DEFAULT_DRAW = DrawOptions()
+
+
+class SequenceWriter:
+    """Writes token sequences with one tokenizer, passages cut at ``max_words`` words."""
+
+    def __init__(self, tokenizer: Any, max_words: int) -> None:
+        self._tokenizer = tokenizer
+        self._max_words = max_words
+        self.label_ids = tuple(encode_choice(tokenizer, grade_prompt("q", "p"), LABELS)[1])
+        self.side_ids = tuple(encode_choice(tokenizer, compare_prompt("q", "p", "p"), SIDES)[1])
+
+    def passage(self, document: Document) -> str:
+        """The part of a document that is trained on."""
+        return " ".join(passage_text(document.text, document.title).split(" ")[: self._max_words])
+
+    def grade(self, query: Query, document: Document, label: int | None = None, reason: str = "") -> TokenSequence:
+        """Score then reason; the reason is written only after a known label."""
+        passage = self.passage(document)
+        ids, choices = encode_choice(self._tokenizer, grade_prompt(query.text, passage), LABELS)
+        choice_id = None if label is None else choices[label]
+        return self._continued(ids, "grade", choice_id, AFTER_LABEL, reason, self._shared(passage, ids))
+
+    def reason_first(self, query: Query, document: Document, reason: str, label: int | None) -> TokenSequence:
+        """Reason then score: the reason and its line end are learned, then the grade and its line end."""
+        passage = self.passage(document)
+        start = len(encode(self._tokenizer, reason_prompt(query.text, passage)))
+        prompt = grade_after_reason_prompt(query.text, passage, reason)
+        ids, choices = encode_choice(self._tokenizer, prompt, LABELS)
+        end = len(encode(self._tokenizer, prompt.rpartition("\n")[0] + STOP))
+        shared = self._shared(passage, ids)
+        if label is None:
+            return TokenSequence(tuple(ids), "late_grade", len(ids), None, ((start, end),), shared)
+        whole = [*ids, choices[label], *encode(self._tokenizer, STOP)]
+        spans = ((start, end), (len(ids) + 1, len(whole)))
+        return TokenSequence(tuple(whole), "late_grade", len(ids), choices[label], spans, shared)
+
+    def compare(
+        self, query: Query, first: Document, second: Document, side: int | None = None, text: str = ""
+    ) -> TokenSequence:
+        """A comparison: ``side`` is 0 when the first document is the better one; ``text`` argues for it."""
+        prompt = compare_prompt(query.text, self.passage(first), self.passage(second))
+        ids, choices = encode_choice(self._tokenizer, prompt, SIDES)
+        if side is None:
+            return TokenSequence(tuple(ids), "side", len(ids))
+        return self._continued(ids, "side", choices[side], AFTER_SIDE, comparison_target(text, side))
+
+    def _continued(
+        self, ids: list[int], choice: Choice, choice_id: int | None, template: str, text: str, shared: int = 0
+    ) -> TokenSequence:
+        text = one_line(text)
+        if choice_id is None or not text:
+            return TokenSequence(tuple(ids), choice, len(ids), choice_id, (), shared)
+        whole = [*ids, choice_id, *encode(self._tokenizer, template)]
+        start = len(whole)
+        whole += encode(self._tokenizer, f" {text}") + encode(self._tokenizer, STOP)
+        return TokenSequence(tuple(whole), choice, len(ids), choice_id, ((start, len(whole)),), shared)
+
+    def _shared(self, passage: str, ids: Sequence[int]) -> int:
+        """Length of the prompt's beginning that every query on this passage has."""
+        beginning = encode(self._tokenizer, judge_prompt("", passage).partition("\n")[0] + "\n")
+        return len(beginning) if list(ids[: len(beginning)]) == beginning else 0
+
+
+def soft_example(soft: SoftList, easy: Sequence[Document], writer: SequenceWriter) -> ListExample:
+    """A list that is learned from its target distribution alone, with ``easy`` random passages of no share."""
+    documents = tuple(writer.grade(soft.query, document) for document in (*soft.documents, *easy))
+    target = tuple(soft.target[document.doc_id] for document in soft.documents)
+    return ListExample(soft.query.query_id, documents, (*target, *(0.0 for _ in easy)))
+
+
+def judged_example(
+    record: TeacherRecord,
+    easy: Sequence[Document],
+    writer: SequenceWriter,
+    draw: random.Random,
+    options: DrawOptions = DEFAULT_DRAW,
+    *,
+    texts: bool = True,
+    compare: bool = True,
+) -> ListExample:
+    """One draw of a judged list, with ``easy`` random passages as grade 0 at the end of its order.
+
+    Without ``texts`` only order and grades are learned; without ``compare`` no comparison is drawn.
+    """
+    score_first = draw.random() < options.score_first
+    known = {document.doc_id: usable_reason(record, document, writer) for document in record.documents}
+    reasons = known if texts else dict.fromkeys(known, "")
+    labels = {**record.labels, **({document.doc_id: 0 for document in easy} if record.labels else {})}
+    documents = (*record.documents, *easy)
+    sequences = tuple(
+        writer.grade(record.query, doc, labels.get(doc.doc_id), reasons.get(doc.doc_id, "") if score_first else "")
+        for doc in documents
+    )
+    extras: list[TokenSequence] = []
+    if not score_first:
+        explained = [document for document in record.documents if reasons[document.doc_id]]
+        for document in draw.sample(explained, min(options.late_documents, len(explained))):
+            doc_id = document.doc_id
+            extras.append(writer.reason_first(record.query, document, reasons[doc_id], labels.get(doc_id)))
+    if texts and compare:
+        extras += comparison_sequences(record, writer, draw, options)
+    ids = [document.doc_id for document in documents]
+    gains = [float(labels.get(doc_id, "nan")) for doc_id in ids] if labels else ranking_gains(ids, record.ranking)
+    target = judged_target(ids, labels, record.ranking)
+    return ListExample(record.query.query_id, sequences, tuple(target), tuple(gains), tuple(extras))
+
+
+def usable_reason(record: TeacherRecord, document: Document, writer: SequenceWriter) -> str:
+    """The direct reason, unless its evidence lies in the part of the document that was cut off."""
+    reason = record.reasons.get(document.doc_id)
+    if reason is None:
+        return ""
+    whole, cut = passage_text(document.text, document.title), writer.passage(document)
+    evidence = one_line(reason.evidence)
+    return "" if evidence and evidence in whole and evidence not in cut else reason.direct
+
+
+def comparison_sequences(
+    record: TeacherRecord, writer: SequenceWriter, draw: random.Random, options: DrawOptions
+) -> list[TokenSequence]:
+    """One of the record's comparisons, in one order of presentation drawn at random, or in both."""
+    if not record.comparisons or not options.pair_orders:
+        return []
+    clear = [comparison for comparison in record.comparisons if _is_clear(record, comparison)]
+    prefer_clear = draw.random() < options.clear_pairs
+    comparison = draw.choice(clear if clear and prefer_clear else list(record.comparisons))
+    sides = draw.sample((0, 1), min(options.pair_orders, 2))
+    return [comparison_sequence(record, comparison, side, writer) for side in sides]
+
+
+def comparison_sequence(
+    record: TeacherRecord, comparison: ComparisonText, side: int, writer: SequenceWriter
+) -> TokenSequence:
+    """A comparison with its preferred document shown on ``side`` (0 is A, 1 is B)."""
+    by_id = {document.doc_id: document for document in record.documents}
+    shown = [by_id[comparison.preferred_id], by_id[comparison.other_id]]
+    first, second = shown if side == 0 else reversed(shown)
+    return writer.compare(record.query, first, second, side, comparison.text)
+
+
+def _is_clear(record: TeacherRecord, comparison: ComparisonText) -> bool:
+    labels = [record.labels.get(doc_id) for doc_id in (comparison.preferred_id, comparison.other_id)]
+    return None not in labels and labels[0] != labels[1]
+
+
+def check_options(options: DrawOptions) -> None:
+    """Raises :class:`InputError` where a share or a count cannot be meant."""
+    if not 0 <= options.score_first <= 1 or not 0 <= options.clear_pairs <= 1:
+        raise InputError("--score-first and --clear-pairs are shares; give a number from 0 to 1.")
+    if options.pair_orders not in (0, 1, 2) or options.late_documents < 0:
+        raise InputError("--pair-orders is 0, 1 or 2, and counts of documents are not negative.")
