@@ -45,9 +45,7 @@ def _page(settings: Settings) -> Finding:
 
 def _java(settings: Settings) -> Finding:
     if not _installed("pyserini"):
-        return Finding(
-            "BM25", False, "pyserini is not installed.", "Install it with: pip install 'reasonrank[app]'"
-        )
+        return Finding("BM25", False, "pyserini is not installed.", "Install it with: pip install 'reasonrank[app]'")
     from reasonrank.retrieval.java import java_status
 
     works, sentence = java_status()

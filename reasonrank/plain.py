@@ -54,9 +54,7 @@ def _comparison(comparison: Comparison, places: dict[str, int]) -> Iterator[str]
     doubts += ["changes with the order of presentation"] if comparison.flipped else []
     doubts += [comparison.status] if comparison.status != "ok" else []
     yield ""
-    yield from _wrapped(
-        f"{names[0]} over {names[1]} ({', '.join([f'{comparison.probability:.0%}', *doubts])}): {text}"
-    )
+    yield from _wrapped(f"{names[0]} over {names[1]} ({', '.join([f'{comparison.probability:.0%}', *doubts])}): {text}")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -32,9 +32,7 @@ def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
 def comparison_text(comparison: Comparison) -> str:
     """The comparative reason with both documents named by their ids, in brackets."""
     # Split, not replaced one after the other: an id may itself contain "{other}".
-    parts = [
-        part.replace("{other}", f"[{comparison.other_id}]") for part in comparison.text.split("{preferred}")
-    ]
+    parts = [part.replace("{other}", f"[{comparison.other_id}]") for part in comparison.text.split("{preferred}")]
     return f"[{comparison.preferred_id}]".join(parts)
 
 
@@ -54,9 +52,7 @@ def _document(scored: ScoredDocument) -> dict[str, Any]:
             "rank": candidate.rank,
             "score": candidate.score,
             "kind": candidate.kind,
-            "parts": {
-                kind: {"rank": part.rank, "score": part.score} for kind, part in candidate.parts.items()
-            },
+            "parts": {kind: {"rank": part.rank, "score": part.score} for kind, part in candidate.parts.items()},
         },
         "reason": _reason(scored.reason),
     }

@@ -33,9 +33,7 @@ class Settings:
     engine: str = _setting("auto", "what runs the student", ("auto", "ctranslate2", "transformers"))
     device: str = _setting("auto", "where transformers run: auto, cpu, cuda, mps")
     order: str = _setting("student", "what the list is sorted by", ("student", "fused"))
-    mode: str = _setting(
-        "score_then_reason", "which is written first", ("score_then_reason", "reason_then_score")
-    )
+    mode: str = _setting("score_then_reason", "which is written first", ("score_then_reason", "reason_then_score"))
     samples: int = _setting(1, "reasons sampled and averaged for a score, in the mode reason_then_score", least=1)
     encoder: str = _setting("default", "sentence-transformers encoder: default (packaged MiniLM), a folder or hub id")
     long_queries: bool = _setting(False, "weight the words of long questions on the query side of BM25")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from reasonrank import prompts
-from reasonrank.data import Comparison, DirectReason, Document, JudgingMode, Judgement
+from reasonrank.data import Comparison, DirectReason, Document, Judgement, JudgingMode
 from reasonrank.engines.base import Cancel, Choice, Completion, Engine, never_cancelled
 from reasonrank.errors import Cancelled, EngineError
 from reasonrank.evidence import SentenceEncoder, select_evidence
@@ -32,9 +32,7 @@ class Student:
         self.settings = settings
         self.encoder = encoder
 
-    def score(
-        self, query: str, documents: Sequence[Document], cancel: Cancel = never_cancelled
-    ) -> list[Judgement]:
+    def score(self, query: str, documents: Sequence[Document], cancel: Cancel = never_cancelled) -> list[Judgement]:
         """Judge each document at the first answer position: score then reason.
 
         Returns:
@@ -110,9 +108,7 @@ class Student:
             one, other = self._passage(first)[0], self._passage(second)[0]
             asked += [prompts.compare_prompt(query, one, other), prompts.compare_prompt(query, other, one)]
         choices = self.engine.choose(asked, prompts.SIDES, cancel)
-        return [
-            (choices[2 * i].probabilities[0], choices[2 * i + 1].probabilities[1]) for i in range(len(pairs))
-        ]
+        return [(choices[2 * i].probabilities[0], choices[2 * i + 1].probabilities[1]) for i in range(len(pairs))]
 
     def compare(
         self,
@@ -157,9 +153,7 @@ class Student:
         )
 
     def _passage(self, document: Document) -> tuple[str, bool]:
-        return self.engine.cut(
-            prompts.passage_text(document.text, document.title), self.settings.max_document_tokens
-        )
+        return self.engine.cut(prompts.passage_text(document.text, document.title), self.settings.max_document_tokens)
 
     def _write(self, prompt: str, cancel: Cancel) -> Generator[str, None, Completion]:
         pieces = self.engine.stream(prompt, max_tokens=self.settings.max_reason_tokens)
@@ -180,9 +174,7 @@ class Student:
             if close is not None:
                 close()
 
-    def _reason(
-        self, completion: Completion, document: Document, mode: JudgingMode, label: int | None
-    ) -> DirectReason:
+    def _reason(self, completion: Completion, document: Document, mode: JudgingMode, label: int | None) -> DirectReason:
         status, text = parse_reason(completion)
         evidence = None
         if self.encoder is not None and status in ("ok", "truncated"):

@@ -16,6 +16,7 @@ from train.examples import DrawOptions, check_options
 
 CHANGEABLE = frozenset(
     {
+        "pair_orders",
         "attention",
         "decay_steps",
         "eval_comparisons",
@@ -31,7 +32,7 @@ CHANGEABLE = frozenset(
         "threads",
     }
 )
-"""What a resumed run may set anew; anything else would change draws or optimizer state that are under way."""
+"""What a resumed run may set anew; anything else would change which lists are drawn, or the optimizer's state."""
 
 
 def flag(default: Any, text: str) -> Any:
@@ -66,7 +67,7 @@ class DistillConfig:
     score_first: float = flag(0.75, "Share of judged draws that write the reason after the score.")
     late_documents: int = flag(2, "Documents of the other draws that get the reason before the score.")
     easy_negatives: int = flag(3, "So many passages of the step's other groups join each list, as grade 0.")
-    pair_orders: int = flag(1, "Orders of presentation in which a comparison is trained: 0, 1 or 2.")
+    pair_orders: int = flag(2, "Orders of presentation in which a group's comparison is trained: 0, 1 or 2.")
     clear_pairs: float = flag(0.75, "Share of draws whose comparison is between unequal labels, if there is one.")
     scale: float = flag(6.0, "s: the ranking losses read s times the expected grade.")
     weight_pairwise: float = flag(0.4, "Weight of RankNet over pairs of unequal label.")

@@ -17,7 +17,15 @@ from torch.utils.data import Dataset
 
 from reasonrank.data import Document
 from reasonrank.errors import InputError
-from train.examples import DEFAULT_DRAW, DrawOptions, ListExample, SequenceWriter, judged_example, soft_example
+from train.examples import (
+    DEFAULT_DRAW,
+    DrawOptions,
+    ListExample,
+    SequenceWriter,
+    comparison_sequences,
+    judged_example,
+    soft_example,
+)
 from train.records import SoftList, TeacherRecord
 
 Value = TypeVar("Value")
@@ -121,10 +129,12 @@ class Curriculum(Dataset[list[ListExample]]):
         return examples
 
     def _lists(self, group: Group, easy: Sequence[Document], draw: random.Random, *, texts: bool) -> list[ListExample]:
-        compared = draw.choice(group.judged) if group.judged else None
         judged = [
-            judged_example(record, easy, self._writer, draw, self._options, texts=texts, compare=record is compared)
-            for record in group.judged
+            judged_example(record, easy, self._writer, draw, self._options, texts=texts) for record in group.judged
         ]
         soft = draw.sample(group.soft, min(self._soft_lists, len(group.soft)))
-        return judged + [soft_example(one, easy, self._writer) for one in soft]
+        examples = judged + [soft_example(one, easy, self._writer) for one in soft]
+        if texts and judged:
+            compared = comparison_sequences(group.judged, soft, self._writer, draw, self._options)
+            examples[0] = replace(examples[0], extras=(*examples[0].extras, *compared))
+        return examples

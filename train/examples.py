@@ -8,7 +8,7 @@ continuation cannot leak into the score.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +23,6 @@ from reasonrank.prompts import (
     comparison_target,
     grade_after_reason_prompt,
     grade_prompt,
-    judge_prompt,
     one_line,
     passage_text,
     reason_prompt,
@@ -33,6 +32,8 @@ from train.targets import judged_target, ranking_gains
 
 AFTER_LABEL = "\nReason:"
 AFTER_SIDE = "\nBecause:"
+CLEAR_RATIO = 2.0
+"""A passage is clearly better than another for a query when its label or its share of a soft target is twice as high."""
 Choice = Literal["grade", "late_grade", "side"]
 
 
@@ -111,10 +112,10 @@ class SequenceWriter:
 
     def grade(self, query: Query, document: Document, label: int | None = None, reason: str = "") -> TokenSequence:
         """Score then reason; the reason is written only after a known label."""
-        passage = self.passage(document)
-        ids, choices = encode_choice(self._tokenizer, grade_prompt(query.text, passage), LABELS)
+        prompt = grade_prompt(query.text, self.passage(document))
+        ids, choices = encode_choice(self._tokenizer, prompt, LABELS)
         choice_id = None if label is None else choices[label]
-        return self._continued(ids, "grade", choice_id, AFTER_LABEL, reason, self._shared(passage, ids))
+        return self._continued(ids, "grade", choice_id, AFTER_LABEL, reason, self._shared(prompt, 1, ids))
 
     def reason_first(self, query: Query, document: Document, reason: str, label: int | None) -> TokenSequence:
         """Reason then score: the reason and its line end are learned, then the grade and its line end."""
@@ -123,7 +124,7 @@ class SequenceWriter:
         prompt = grade_after_reason_prompt(query.text, passage, reason)
         ids, choices = encode_choice(self._tokenizer, prompt, LABELS)
         end = len(encode(self._tokenizer, prompt.rpartition("\n")[0] + STOP))
-        shared = self._shared(passage, ids)
+        shared = self._shared(prompt, 1, ids)
         if label is None:
             return TokenSequence(tuple(ids), "late_grade", len(ids), None, ((start, end),), shared)
         whole = [*ids, choices[label], *encode(self._tokenizer, STOP)]
@@ -136,9 +137,10 @@ class SequenceWriter:
         """A comparison: ``side`` is 0 when the first document is the better one; ``text`` argues for it."""
         prompt = compare_prompt(query.text, self.passage(first), self.passage(second))
         ids, choices = encode_choice(self._tokenizer, prompt, SIDES)
+        shared = self._shared(prompt, 2, ids)
         if side is None:
-            return TokenSequence(tuple(ids), "side", len(ids))
-        return self._continued(ids, "side", choices[side], AFTER_SIDE, comparison_target(text, side))
+            return TokenSequence(tuple(ids), "side", len(ids), shared=shared)
+        return self._continued(ids, "side", choices[side], AFTER_SIDE, comparison_target(text, side), shared)
 
     def _continued(
         self, ids: list[int], choice: Choice, choice_id: int | None, template: str, text: str, shared: int = 0
@@ -151,9 +153,9 @@ class SequenceWriter:
         whole += encode(self._tokenizer, f" {text}") + encode(self._tokenizer, STOP)
         return TokenSequence(tuple(whole), choice, len(ids), choice_id, ((start, len(whole)),), shared)
 
-    def _shared(self, passage: str, ids: Sequence[int]) -> int:
-        """Length of the prompt's beginning that every query on this passage has."""
-        beginning = encode(self._tokenizer, judge_prompt("", passage).partition("\n")[0] + "\n")
+    def _shared(self, prompt: str, lines: int, ids: Sequence[int]) -> int:
+        """How many tokens the prompt's first lines are, which hold the passages and are the same for every query."""
+        beginning = encode(self._tokenizer, "".join(prompt.splitlines(keepends=True)[:lines]))
         return len(beginning) if list(ids[: len(beginning)]) == beginning else 0
 
 
@@ -172,11 +174,10 @@ def judged_example(
     options: DrawOptions = DEFAULT_DRAW,
     *,
     texts: bool = True,
-    compare: bool = True,
 ) -> ListExample:
     """One draw of a judged list, with ``easy`` random passages as grade 0 at the end of its order.
 
-    Without ``texts`` only order and grades are learned; without ``compare`` no comparison is drawn.
+    Without ``texts`` only order and grades are learned.
     """
     score_first = draw.random() < options.score_first
     known = {document.doc_id: usable_reason(record, document, writer) for document in record.documents}
@@ -193,8 +194,6 @@ def judged_example(
         for document in draw.sample(explained, min(options.late_documents, len(explained))):
             doc_id = document.doc_id
             extras.append(writer.reason_first(record.query, document, reasons[doc_id], labels.get(doc_id)))
-    if texts and compare:
-        extras += comparison_sequences(record, writer, draw, options)
     ids = [document.doc_id for document in documents]
     gains = [float(labels.get(doc_id, "nan")) for doc_id in ids] if labels else ranking_gains(ids, record.ranking)
     target = judged_target(ids, labels, record.ranking)
@@ -212,16 +211,45 @@ def usable_reason(record: TeacherRecord, document: Document, writer: SequenceWri
 
 
 def comparison_sequences(
-    record: TeacherRecord, writer: SequenceWriter, draw: random.Random, options: DrawOptions
+    records: Sequence[TeacherRecord],
+    soft: Sequence[SoftList],
+    writer: SequenceWriter,
+    draw: random.Random,
+    options: DrawOptions,
 ) -> list[TokenSequence]:
-    """One of the record's comparisons, in one order of presentation drawn at random, or in both."""
-    if not record.comparisons or not options.pair_orders:
+    """One comparison with its text, and the same two passages compared for every other query of the group.
+
+    The other queries train the side alone, where their labels differ or a soft target is clear. All share the
+    passages, so they are read once an order of presentation.
+    """
+    described = [record for record in records if record.comparisons]
+    if not described or not options.pair_orders:
         return []
+    record = draw.choice(described)
     clear = [comparison for comparison in record.comparisons if _is_clear(record, comparison)]
     prefer_clear = draw.random() < options.clear_pairs
     comparison = draw.choice(clear if clear and prefer_clear else list(record.comparisons))
-    sides = draw.sample((0, 1), min(options.pair_orders, 2))
-    return [comparison_sequence(record, comparison, side, writer) for side in sides]
+    by_id = {document.doc_id: document for document in record.documents}
+    pair = (by_id[comparison.preferred_id], by_id[comparison.other_id])
+    sequences = []
+    for order in draw.sample((0, 1), min(options.pair_orders, 2)):
+        sequences.append(comparison_sequence(record, comparison, order, writer))
+        first, second = pair if order == 0 else pair[::-1]
+        for query, worth in [(r.query, r.labels) for r in records if r is not record] + [
+            (one.query, one.target) for one in soft
+        ]:
+            better = _clearly_better(worth, first.doc_id, second.doc_id)
+            if better is not None:
+                sequences.append(writer.compare(query, first, second, better))
+    return sequences
+
+
+def _clearly_better(worth: Mapping[str, float], first_id: str, second_id: str) -> int | None:
+    """0 when the first document is clearly worth more, 1 for the second, None where neither is or one is unknown."""
+    first, second = worth.get(first_id), worth.get(second_id)
+    if first is None or second is None or max(first, second) < CLEAR_RATIO * min(first, second) or first == second:
+        return None
+    return 0 if first > second else 1
 
 
 def comparison_sequence(

@@ -1,0 +1,197 @@
+"""The command ``reasonrank``: results to standard output, progress to standard error, errors as one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reasonrank import __version__
+from reasonrank.data import Ranking
+from reasonrank.errors import ReasonRankError
+from reasonrank.settings import Settings
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 fine, 1 the doctor found a fault, 2 an error, 130 interrupted)."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s"
+    )
+    command: Command = options.command
+    try:
+        return command(options)
+    except ReasonRankError as error:
+        _say(f"reasonrank: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say("reasonrank: interrupted")
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="reasonrank", description="Search that explains its ranking.")
+    parser.add_argument("--version", action="version", version=f"reasonrank {__version__}")
+    parser.add_argument("--verbose", action="store_true", help="say more on standard error")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    search = commands.add_parser("search", help="ask one question of a corpus")
+    search.add_argument("text", help="the question")
+    _settings(search, "corpus", "retriever", "k", "explain", "long_queries", "encoder")
+    _settings(search, "student", "base", "engine", "device", "order", "mode", "samples", "cache")
+    search.add_argument("--json", action="store_true", help="print the whole result as one JSON object")
+    search.set_defaults(command=_search)
+
+    rerank = commands.add_parser("rerank", help="rerank the lists of a candidates file")
+    rerank.add_argument("--candidates", type=Path, required=True, help="JSON lines, .gz or not")
+    rerank.add_argument("--run", type=Path, required=True, help="TREC run to write")
+    rerank.add_argument("--json-out", type=Path, help="JSON lines to write: the object of search, one query a line")
+    _settings(rerank, "student", "base", "engine", "device", "order", "mode", "samples", "cache")
+    rerank.add_argument("--explain", type=int, default=0, help="reasons for so many documents from the top")
+    rerank.set_defaults(command=_rerank)
+
+    index = commands.add_parser("index", help="build a corpus's index ahead of time")
+    _settings(index, "corpus", "retriever", "encoder", "cache")
+    index.add_argument("--rebuild", action="store_true", help="build it again even if it is there")
+    index.set_defaults(command=_index)
+
+    doctor = commands.add_parser("doctor", help="tell what works on this machine")
+    _settings(doctor, "student", "base", "engine", "device", "encoder", "cache")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _settings(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add settings as flags; their types, choices and help come from the dataclass."""
+    declared = Settings.__dataclass_fields__
+    for name in names:
+        item = declared[name]
+        flag, text = "--" + name.replace("_", "-"), item.metadata["help"]
+        if isinstance(item.default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+        else:
+            parser.add_argument(
+                flag, type=type(item.default), choices=item.metadata["choices"] or None, default=None, help=text
+            )
+
+
+def _load_settings(options: argparse.Namespace) -> Settings:
+    given = {name: getattr(options, name) for name in Settings.__dataclass_fields__ if hasattr(options, name)}
+    return Settings.load(**given)
+
+
+def _search(options: argparse.Namespace) -> int:
+    from reasonrank.pipeline import Pipeline, check_query
+
+    settings = _load_settings(options)
+    check_query(options.text, settings)
+    pipeline = Pipeline(settings)
+    with _progress() as progress:
+        pipeline.prepare(progress=progress)
+    ranking = _last(step.ranking for step in pipeline.search(options.text))
+    if options.json:
+        from reasonrank.serialize import ranking_to_json
+
+        sys.stdout.write(json.dumps(ranking_to_json(ranking), ensure_ascii=False) + "\n")
+    else:
+        from reasonrank.plain import ranking_to_text
+
+        sys.stdout.write(ranking_to_text(ranking))
+    return _report(ranking)
+
+
+def _rerank(options: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
+    from tqdm import tqdm
+
+    from reasonrank.formats import read_candidates, replacing, run_lines
+    from reasonrank.pipeline import Pipeline
+    from reasonrank.serialize import ranking_to_json
+
+    settings = _load_settings(options)
+    pipeline = Pipeline(settings)
+    code = 0
+    with ExitStack() as files:
+        run = files.enter_context(replacing(options.run))
+        objects = files.enter_context(replacing(options.json_out)) if options.json_out else None
+        for query, candidates in tqdm(read_candidates(options.candidates), unit=" lists", file=sys.stderr):
+            ranking = _last(step.ranking for step in pipeline.rerank(query, candidates))
+            if "score" in ranking.problems:
+                # A run in the first stage's order under the student's name would be a wrong figure.
+                raise ReasonRankError(f"query {query.query_id}: {ranking.problems['score']}")
+            code = max(code, _report(ranking))
+            run.writelines(run_lines(ranking))
+            if objects is not None:
+                objects.write(json.dumps(ranking_to_json(ranking), ensure_ascii=False) + "\n")
+    return code
+
+
+def _index(options: argparse.Namespace) -> int:
+    from reasonrank.corpus import load_corpus
+    from reasonrank.retrieval.store import open_retriever
+
+    settings = _load_settings(options)
+    corpus = load_corpus(settings.corpus, settings)
+    with _progress() as progress:
+        open_retriever(settings.retriever, corpus, settings, progress=progress, rebuild=options.rebuild)
+    _say(f"The {settings.retriever} index of {corpus.name} ({len(corpus.documents):,} passages) is ready.")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from reasonrank.doctor import examine
+
+    findings = examine(_load_settings(options))
+    for finding in findings:
+        sys.stdout.write(f"{'ok     ' if finding.works else 'MISSING'}  {finding.subject}: {finding.sentence}\n")
+        if finding.advice:
+            sys.stdout.write(f"         {finding.advice}\n")
+    return 0 if all(finding.works or finding.optional for finding in findings) else 1
+
+
+def _last(rankings: Iterator[Ranking]) -> Ranking:
+    ranking: Ranking | None = None
+    for ranking in rankings:  # noqa: B007  the last one is wanted
+        pass
+    if ranking is None:
+        raise ReasonRankError("The search ended without a result.")
+    return ranking
+
+
+def _report(ranking: Ranking) -> int:
+    for stage, sentence in ranking.problems.items():
+        _say(f"reasonrank: {stage}: {sentence}")
+    return 2 if ranking.problems else 0
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on standard error that changes its title with the work."""
+    from tqdm import tqdm
+
+    with tqdm(total=100, file=sys.stderr, bar_format="{desc} {bar} {percentage:3.0f}%", leave=False) as bar:
+
+        def tell(what: str, fraction: float) -> None:
+            bar.set_description(what, refresh=False)
+            bar.n = round(100 * fraction)
+            bar.refresh()
+
+        yield tell
+
+
+def _say(text: Any) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

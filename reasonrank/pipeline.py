@@ -1,0 +1,361 @@
+"""The staged search: retrieve, score, explain, compare; the only place that names concrete classes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Generic, Literal, TypeVar
+
+from reasonrank.corpus import Corpus, load_corpus
+from reasonrank.data import Candidate, Comparison, DirectReason, Judgement, Query, Ranking
+from reasonrank.engines.base import Cancel, never_cancelled
+from reasonrank.engines.load import load_engine, student_info
+from reasonrank.errors import Cancelled, InputError, ReasonRankError
+from reasonrank.kept import Kept
+from reasonrank.rerank import neighbour_pairs, order_documents
+from reasonrank.retrieval.base import Progress, Retriever
+from reasonrank.retrieval.store import open_retriever
+from reasonrank.settings import Settings
+from reasonrank.student import Student
+
+log = logging.getLogger(__name__)
+
+Stage = Literal["retrieve", "score", "explain", "compare", "done"]
+Text = TypeVar("Text")
+Value = TypeVar("Value")
+UNEXPECTED = "This step failed unexpectedly; the server's log has the details."
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Text that is being written right now: a document's reason, or a pair's comparison (two ids)."""
+
+    doc_ids: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What has been reached. ``ranking`` is complete as far as it goes; ``writing`` is the text in the making.
+
+    ``stage`` is the stage that this step belongs to; ``retrieve`` comes once, with the first stage's order.
+    """
+
+    stage: Stage
+    ranking: Ranking
+    writing: Writing | None = None
+
+
+class Pipeline:
+    """Everything a page, a command or a server asks of ReasonRank.
+
+    Indexes and the student are loaded at first use and kept; :meth:`prepare` loads them ahead of time.
+    Methods may be called from several threads.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._corpora: Kept[Corpus] = Kept(4)
+        self._retrievers: Kept[Retriever] = Kept(8)
+        self._students: Kept[Student] = Kept(2)
+
+    def prepare(self, settings: Settings | None = None, progress: Progress | None = None) -> None:
+        """Build or open the index and load the student of ``settings``, telling ``progress``.
+
+        Raises:
+            ReasonRankError: What could not be prepared, in a sentence.
+        """
+        settings = settings or self.settings
+        self._retriever(settings, progress)
+        if settings.student != "none":
+            self._student(settings, progress)
+
+    def corpus(self, settings: Settings | None = None) -> Corpus:
+        """The corpus of ``settings``, loaded once and kept.
+
+        Raises:
+            InputError: There is no such corpus, or its file is not as expected.
+        """
+        settings = settings or self.settings
+        return self._corpora.get(settings.corpus, lambda: load_corpus(settings.corpus, settings))
+
+    def search(self, text: str, settings: Settings | None = None, cancel: Cancel = never_cancelled) -> Iterator[Step]:
+        """Search, stage by stage. A stage that fails leaves a sentence in ``ranking.problems`` and what stood before.
+
+        Raises:
+            InputError: The question is empty or too long, or there is no such corpus.
+            ReasonRankError: Retrieval failed.
+            Cancelled: ``cancel`` answered True.
+        """
+        settings = settings or self.settings
+        query = Query("", check_query(text, settings))
+        started = time.perf_counter()
+        retriever = self._retriever(settings)
+        candidates = retriever.retrieve(query.text, settings.k)
+        spent = {"retrieve": _milliseconds(started)}
+        corpus = self.corpus(settings).name
+        yield from self._judge(query, candidates, settings, cancel, corpus, retriever.name, spent)
+
+    def rerank(
+        self,
+        query: Query,
+        candidates: Sequence[Candidate],
+        settings: Settings | None = None,
+        cancel: Cancel = never_cancelled,
+    ) -> Iterator[Step]:
+        """The stages after retrieval, on candidates from elsewhere.
+
+        Raises:
+            InputError: The question is empty or too long.
+            Cancelled: ``cancel`` answered True.
+        """
+        settings = settings or self.settings
+        query = replace(query, text=check_query(query.text, settings))
+        yield from self._judge(query, candidates, settings, cancel, "given", "given", {"retrieve": 0.0})
+
+    def judge(
+        self,
+        text: str,
+        candidates: Sequence[Candidate],
+        settings: Settings | None = None,
+        cancel: Cancel = never_cancelled,
+    ) -> dict[str, Judgement]:
+        """The student's judgement of each candidate by doc_id, score first, without order or reasons.
+
+        Raises:
+            ReasonRankError: The student could not be loaded, or failed.
+            Cancelled: ``cancel`` answered True.
+        """
+        settings = settings or self.settings
+        documents = [candidate.document for candidate in candidates]
+        scores = self._student(settings).score(check_query(text, settings), documents, cancel)
+        return {document.doc_id: score for document, score in zip(documents, scores, strict=True)}
+
+    def compare(
+        self,
+        ranking: Ranking,
+        first_id: str,
+        second_id: str,
+        settings: Settings | None = None,
+        cancel: Cancel = never_cancelled,
+    ) -> Iterator[Writing | Comparison]:
+        """Compare any two documents of a ranking: the text as it is written, then the Comparison, last.
+
+        Raises:
+            InputError: The two are the same, or one is not in the list.
+            ReasonRankError: The student could not be loaded, or failed.
+            Cancelled: ``cancel`` answered True.
+        """
+        places = {scored.doc_id: scored.rank for scored in ranking.documents}
+        if first_id == second_id or first_id not in places or second_id not in places:
+            raise InputError("Choose two different documents of the list to compare.")
+        upper_id, lower_id = sorted((first_id, second_id), key=places.__getitem__)
+        documents = {scored.doc_id: scored.document for scored in ranking.documents}
+        student = self._student(settings or self.settings)
+        writing = student.compare(ranking.query.text, documents[upper_id], documents[lower_id], cancel=cancel)
+        with_result = _Returned(writing)
+        for text in with_result:
+            yield Writing((upper_id, lower_id), text)
+        yield with_result.value
+
+    # -- the stages ------------------------------------------------------------------------------------------
+
+    def _judge(
+        self,
+        query: Query,
+        candidates: Sequence[Candidate],
+        settings: Settings,
+        cancel: Cancel,
+        corpus: str,
+        retriever: str,
+        spent: dict[str, float],
+    ) -> Iterator[Step]:
+        order_by, documents = order_documents(candidates, {}, settings.order)
+        about = student_info(settings)
+        board = _Board(
+            Ranking(query, corpus, retriever, about.name, about.engine, order_by, documents, timings_ms=dict(spent))
+        )
+        yield board.step("retrieve")
+        if settings.student != "none" and candidates:
+            with board.stage("score"):
+                student = self._student(settings)
+                board.show(student=student.engine.model_name, engine=student.engine.name)
+                yield from self._score(board, student, candidates, settings, cancel)
+            if board.reached("score"):
+                with board.stage("explain"):
+                    yield from self._explain(board, student, settings, cancel)
+                with board.stage("compare"):
+                    yield from self._compare_neighbours(board, student, settings, cancel)
+        board.total()
+        yield board.step("done")
+
+    def _score(
+        self, board: _Board, student: Student, candidates: Sequence[Candidate], settings: Settings, cancel: Cancel
+    ) -> Iterator[Step]:
+        query = board.ranking.query.text
+        found = [candidate.document for candidate in candidates]
+        reasons: dict[str, DirectReason] = {}
+        judged: dict[str, Judgement] = {}
+        if settings.mode == "score_then_reason":
+            judged = self.judge(query, candidates, settings, cancel)
+        else:
+            for document in found:
+                writing = _Returned(student.explain_then_score(query, document, cancel))
+                for text in writing:
+                    yield board.step("score", Writing((document.doc_id,), text))
+                reasons[document.doc_id], judged[document.doc_id] = writing.value
+                board.reorder(candidates, judged, reasons, settings.order)
+                yield board.step("score")
+        board.reorder(candidates, judged, reasons, settings.order)
+        board.mark("score")
+        yield board.step("score")
+
+    def _explain(self, board: _Board, student: Student, settings: Settings, cancel: Cancel) -> Iterator[Step]:
+        for scored in board.ranking.documents[: settings.explain]:
+            if scored.reason is not None or scored.judgement is None:
+                continue
+            writing = _Returned(student.explain(board.ranking.query.text, scored.document, scored.judgement, cancel))
+            for text in writing:
+                yield board.step("explain", Writing((scored.doc_id,), text))
+            board.add_reason(scored.doc_id, writing.value)
+            yield board.step("explain")
+
+    def _compare_neighbours(
+        self, board: _Board, student: Student, settings: Settings, cancel: Cancel
+    ) -> Iterator[Step]:
+        documents = {scored.doc_id: scored.document for scored in board.ranking.documents}
+        pairs = neighbour_pairs(board.ranking.documents, settings.explain)
+        preferences = student.prefer(
+            board.ranking.query.text, [(documents[upper], documents[lower]) for upper, lower in pairs], cancel
+        )
+        for (upper, lower), preference in zip(pairs, preferences, strict=True):
+            writing = _Returned(
+                student.compare(board.ranking.query.text, documents[upper], documents[lower], preference, cancel)
+            )
+            for text in writing:
+                yield board.step("compare", Writing((upper, lower), text))
+            board.show(comparisons=(*board.ranking.comparisons, writing.value))
+            yield board.step("compare")
+
+    # -- what is loaded once ---------------------------------------------------------------------------------
+
+    def _retriever(self, settings: Settings, progress: Progress | None = None) -> Retriever:
+        corpus = self.corpus(settings)
+        key = (
+            corpus.fingerprint,
+            settings.retriever,
+            settings.encoder,
+            settings.long_queries,
+            settings.bm25_k1,
+            settings.bm25_b,
+            settings.rrf_k,
+        )
+        return self._retrievers.get(
+            key, lambda: open_retriever(settings.retriever, corpus, settings, progress=progress)
+        )
+
+    def _student(self, settings: Settings, progress: Progress | None = None) -> Student:
+        from reasonrank.encoder import load_encoder
+
+        # Lengths and samples are no part of the loaded model: a student is a light wrapper around its engine.
+        key = (settings.student, settings.base, settings.engine, settings.device, settings.threads)
+        kept = self._students.get(
+            key, lambda: Student(load_engine(settings, progress), settings, load_encoder(settings))
+        )
+        return Student(kept.engine, settings, kept.encoder)
+
+
+def check_query(text: str, settings: Settings) -> str:
+    """The question without surrounding white space.
+
+    Raises:
+        InputError: It is empty or longer than ``settings.max_query_chars``.
+    """
+    text = text.strip()
+    if not text:
+        raise InputError("The question is empty; type a few words.")
+    if len(text) > settings.max_query_chars:
+        raise InputError(
+            f"The question has {len(text):,} characters; at most {settings.max_query_chars:,} are read. Shorten it."
+        )
+    return text
+
+
+def _milliseconds(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
+
+
+class _Returned(Generic[Text, Value]):
+    """Iterates a generator and keeps what it returned."""
+
+    value: Value
+
+    def __init__(self, generator: Generator[Text, None, Value]) -> None:
+        self._generator = generator
+
+    def __iter__(self) -> Iterator[Text]:
+        self.value = yield from self._generator
+
+
+class _Board:
+    """The ranking as it stands during one search, with its clock."""
+
+    def __init__(self, ranking: Ranking) -> None:
+        self.ranking = ranking
+        self._marked: set[str] = set()
+
+    def step(self, stage: Stage, writing: Writing | None = None) -> Step:
+        return Step(stage, self.ranking, writing)
+
+    def show(self, **changes: object) -> None:
+        self.ranking = replace(self.ranking, **changes)  # type: ignore[arg-type]
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Time a stage, and turn its failure into a sentence."""
+        started = time.perf_counter()
+        try:
+            yield
+        except (Cancelled, GeneratorExit):
+            raise
+        except ReasonRankError as error:
+            self._problem(name, str(error))
+        except Exception:
+            log.exception("The stage %r failed", name)
+            self._problem(name, UNEXPECTED)
+        self.show(timings_ms={**self.ranking.timings_ms, name: _milliseconds(started)})
+
+    def _problem(self, name: str, sentence: str) -> None:
+        self.show(problems={**self.ranking.problems, name: sentence})
+
+    def mark(self, name: str) -> None:
+        self._marked.add(name)
+
+    def reached(self, name: str) -> bool:
+        return name in self._marked
+
+    def total(self) -> None:
+        total = round(sum(self.ranking.timings_ms.values()), 1)
+        self.show(timings_ms={**self.ranking.timings_ms, "total": total})
+
+    def reorder(
+        self,
+        candidates: Sequence[Candidate],
+        judged: dict[str, Judgement],
+        reasons: dict[str, DirectReason],
+        order: str,
+    ) -> None:
+        order_by, documents = order_documents(candidates, judged, order)
+        documents = tuple(replace(scored, reason=reasons.get(scored.doc_id)) for scored in documents)
+        self.show(order_by=order_by, documents=documents)
+
+    def add_reason(self, doc_id: str, reason: DirectReason) -> None:
+        self.show(
+            documents=tuple(
+                replace(scored, reason=reason) if scored.doc_id == doc_id else scored
+                for scored in self.ranking.documents
+            )
+        )
