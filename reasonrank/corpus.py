@@ -51,10 +51,9 @@ def load_corpus(name_or_path: str, settings: Settings | None = None, *, limits: 
         InputError: There is neither such a name nor such a file, or the file is not as expected.
         MissingDependencyError: A public collection was named and ir_datasets is missing.
     """
-    path = Path(name_or_path)
-    if name_or_path in (collection.NAME, python_docs.NAME) or not _looks_like_file(path):
+    if name_or_path in (collection.NAME, python_docs.NAME) or not _looks_like_file(name_or_path):
         return load_named(name_or_path, settings)
-    return load_file(path, limits)
+    return load_file(Path(name_or_path), limits)
 
 
 def load_named(name: str, settings: Settings | None = None) -> Corpus:
@@ -74,9 +73,10 @@ def load_named(name: str, settings: Settings | None = None) -> Corpus:
     raise InputError(f"There is no corpus {name!r}; expected {known}, or a .jsonl, .csv, .tsv or .txt file.")
 
 
-def _looks_like_file(path: Path) -> bool:
+def _looks_like_file(name: str) -> bool:
+    path = Path(name)
     try:
-        return path.exists() or path.suffix != "" or path.is_absolute()
+        return name.strip() != "" and (path.exists() or path.suffix != "" or path.is_absolute())
     except (OSError, ValueError):
         # Longer than a path may be, or with a NUL in it.
         return False

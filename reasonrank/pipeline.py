@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Generic, Literal, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from reasonrank.board import Board, Returned, Stage, Step, Writing, milliseconds
 from reasonrank.corpus import Corpus, load_corpus
 from reasonrank.data import Candidate, Comparison, DirectReason, Judgement, Query, Ranking
 from reasonrank.engines.base import Cancel, never_cancelled
 from reasonrank.engines.load import load_engine, student_info
-from reasonrank.errors import Cancelled, InputError, ReasonRankError
+from reasonrank.errors import InputError
 from reasonrank.kept import Kept
 from reasonrank.rerank import neighbour_pairs, order_documents
 from reasonrank.retrieval.base import Progress, Retriever
@@ -21,32 +19,7 @@ from reasonrank.retrieval.store import open_retriever
 from reasonrank.settings import Settings
 from reasonrank.student import Student
 
-log = logging.getLogger(__name__)
-
-Stage = Literal["retrieve", "score", "explain", "compare", "done"]
-Text = TypeVar("Text")
-Value = TypeVar("Value")
-UNEXPECTED = "This step failed unexpectedly; the server's log has the details."
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """Text that is being written right now: a document's reason, or a pair's comparison (two ids)."""
-
-    doc_ids: tuple[str, ...]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What has been reached. ``ranking`` is complete as far as it goes; ``writing`` is the text in the making.
-
-    ``stage`` is the stage that this step belongs to; ``retrieve`` comes once, with the first stage's order.
-    """
-
-    stage: Stage
-    ranking: Ranking
-    writing: Writing | None = None
+__all__ = ["Pipeline", "Stage", "Step", "Writing", "check_query"]
 
 
 class Pipeline:
@@ -95,7 +68,7 @@ class Pipeline:
         started = time.perf_counter()
         retriever = self._retriever(settings)
         candidates = retriever.retrieve(query.text, settings.k)
-        spent = {"retrieve": _milliseconds(started)}
+        spent = {"retrieve": milliseconds(started)}
         corpus = self.corpus(settings).name
         yield from self._judge(query, candidates, settings, cancel, corpus, retriever.name, spent)
 
@@ -156,7 +129,7 @@ class Pipeline:
         documents = {scored.doc_id: scored.document for scored in ranking.documents}
         student = self._student(settings or self.settings)
         writing = student.compare(ranking.query.text, documents[upper_id], documents[lower_id], cancel=cancel)
-        with_result = _Returned(writing)
+        with_result = Returned(writing)
         for text in with_result:
             yield Writing((upper_id, lower_id), text)
         yield with_result.value
@@ -175,7 +148,7 @@ class Pipeline:
     ) -> Iterator[Step]:
         order_by, documents = order_documents(candidates, {}, settings.order)
         about = student_info(settings)
-        board = _Board(
+        board = Board(
             Ranking(query, corpus, retriever, about.name, about.engine, order_by, documents, timings_ms=dict(spent))
         )
         yield board.step("retrieve")
@@ -193,7 +166,7 @@ class Pipeline:
         yield board.step("done")
 
     def _score(
-        self, board: _Board, student: Student, candidates: Sequence[Candidate], settings: Settings, cancel: Cancel
+        self, board: Board, student: Student, candidates: Sequence[Candidate], settings: Settings, cancel: Cancel
     ) -> Iterator[Step]:
         query = board.ranking.query.text
         found = [candidate.document for candidate in candidates]
@@ -203,7 +176,7 @@ class Pipeline:
             judged = self.judge(query, candidates, settings, cancel)
         else:
             for document in found:
-                writing = _Returned(student.explain_then_score(query, document, cancel))
+                writing = Returned(student.explain_then_score(query, document, cancel))
                 for text in writing:
                     yield board.step("score", Writing((document.doc_id,), text))
                 reasons[document.doc_id], judged[document.doc_id] = writing.value
@@ -213,26 +186,24 @@ class Pipeline:
         board.mark("score")
         yield board.step("score")
 
-    def _explain(self, board: _Board, student: Student, settings: Settings, cancel: Cancel) -> Iterator[Step]:
+    def _explain(self, board: Board, student: Student, settings: Settings, cancel: Cancel) -> Iterator[Step]:
         for scored in board.ranking.documents[: settings.explain]:
             if scored.reason is not None or scored.judgement is None:
                 continue
-            writing = _Returned(student.explain(board.ranking.query.text, scored.document, scored.judgement, cancel))
+            writing = Returned(student.explain(board.ranking.query.text, scored.document, scored.judgement, cancel))
             for text in writing:
                 yield board.step("explain", Writing((scored.doc_id,), text))
             board.add_reason(scored.doc_id, writing.value)
             yield board.step("explain")
 
-    def _compare_neighbours(
-        self, board: _Board, student: Student, settings: Settings, cancel: Cancel
-    ) -> Iterator[Step]:
+    def _compare_neighbours(self, board: Board, student: Student, settings: Settings, cancel: Cancel) -> Iterator[Step]:
         documents = {scored.doc_id: scored.document for scored in board.ranking.documents}
         pairs = neighbour_pairs(board.ranking.documents, settings.explain)
         preferences = student.prefer(
             board.ranking.query.text, [(documents[upper], documents[lower]) for upper, lower in pairs], cancel
         )
         for (upper, lower), preference in zip(pairs, preferences, strict=True):
-            writing = _Returned(
+            writing = Returned(
                 student.compare(board.ranking.query.text, documents[upper], documents[lower], preference, cancel)
             )
             for text in writing:
@@ -282,80 +253,3 @@ def check_query(text: str, settings: Settings) -> str:
             f"The question has {len(text):,} characters; at most {settings.max_query_chars:,} are read. Shorten it."
         )
     return text
-
-
-def _milliseconds(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 1)
-
-
-class _Returned(Generic[Text, Value]):
-    """Iterates a generator and keeps what it returned."""
-
-    value: Value
-
-    def __init__(self, generator: Generator[Text, None, Value]) -> None:
-        self._generator = generator
-
-    def __iter__(self) -> Iterator[Text]:
-        self.value = yield from self._generator
-
-
-class _Board:
-    """The ranking as it stands during one search, with its clock."""
-
-    def __init__(self, ranking: Ranking) -> None:
-        self.ranking = ranking
-        self._marked: set[str] = set()
-
-    def step(self, stage: Stage, writing: Writing | None = None) -> Step:
-        return Step(stage, self.ranking, writing)
-
-    def show(self, **changes: object) -> None:
-        self.ranking = replace(self.ranking, **changes)  # type: ignore[arg-type]
-
-    @contextmanager
-    def stage(self, name: Stage) -> Iterator[None]:
-        """Time a stage, and turn its failure into a sentence."""
-        started = time.perf_counter()
-        try:
-            yield
-        except (Cancelled, GeneratorExit):
-            raise
-        except ReasonRankError as error:
-            self._problem(name, str(error))
-        except Exception:
-            log.exception("The stage %r failed", name)
-            self._problem(name, UNEXPECTED)
-        self.show(timings_ms={**self.ranking.timings_ms, name: _milliseconds(started)})
-
-    def _problem(self, name: str, sentence: str) -> None:
-        self.show(problems={**self.ranking.problems, name: sentence})
-
-    def mark(self, name: str) -> None:
-        self._marked.add(name)
-
-    def reached(self, name: str) -> bool:
-        return name in self._marked
-
-    def total(self) -> None:
-        total = round(sum(self.ranking.timings_ms.values()), 1)
-        self.show(timings_ms={**self.ranking.timings_ms, "total": total})
-
-    def reorder(
-        self,
-        candidates: Sequence[Candidate],
-        judged: dict[str, Judgement],
-        reasons: dict[str, DirectReason],
-        order: str,
-    ) -> None:
-        order_by, documents = order_documents(candidates, judged, order)
-        documents = tuple(replace(scored, reason=reasons.get(scored.doc_id)) for scored in documents)
-        self.show(order_by=order_by, documents=documents)
-
-    def add_reason(self, doc_id: str, reason: DirectReason) -> None:
-        self.show(
-            documents=tuple(
-                replace(scored, reason=reason) if scored.doc_id == doc_id else scored
-                for scored in self.ranking.documents
-            )
-        )

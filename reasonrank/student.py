@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from reasonrank import prompts
-from reasonrank.data import Comparison, DirectReason, Document, Judgement, JudgingMode
+from reasonrank.data import Comparison, DirectReason, Document, Judgement, JudgingMode, Written
 from reasonrank.engines.base import Cancel, Choice, Completion, Engine, never_cancelled
 from reasonrank.errors import Cancelled, EngineError
 from reasonrank.evidence import SentenceEncoder, select_evidence
@@ -138,7 +138,8 @@ class Student:
         # The text is written in the order of presentation that is surer of the choice.
         side = 0 if by_order[0] >= by_order[1] else 1
         shown = (preferred, other) if side == 0 else (other, preferred)
-        prompt = prompts.compare_reason_prompt(query, *(self._passage(d)[0] for d in shown), side)
+        passage_a, passage_b = (self._passage(document)[0] for document in shown)
+        prompt = prompts.compare_reason_prompt(query, passage_a, passage_b, side)
         completion = yield from self._write(prompt, cancel)
         status, text = parse_comparison(completion, side)
         return Comparison(
@@ -179,7 +180,7 @@ class Student:
         evidence = None
         if self.encoder is not None and status in ("ok", "truncated"):
             evidence = select_evidence(text, document, self.encoder)
-        written = "after_score" if mode == "score_then_reason" else "before_score"
+        written: Written = "after_score" if mode == "score_then_reason" else "before_score"
         return DirectReason(status, text, written, label, evidence)
 
 

@@ -1,6 +1,7 @@
 """Candidate files, judgements and runs: what is read is checked, what is written keeps our order."""
 
 import gzip
+import itertools
 import json
 import struct
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_qrels(tmp_path: Path) -> None:
 def test_run_scores_strictly_decrease_in_single_precision(scores: tuple[float, ...]) -> None:
     written = [float(line.split()[4]) for line in run_lines(ranking(*scores))]
     single = [struct.unpack("f", struct.pack("f", value))[0] for value in written]
-    assert all(a > b for a, b in zip(single, single[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(single))
     assert written == pytest.approx(scores, rel=1e-5, abs=1e-4)
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from reasonrank.data import Document
 from reasonrank.encoder import Encoder, load_encoder
 from reasonrank.errors import ReasonRankError
-from reasonrank.formats import Qrels
 from reasonrank.prompts import one_line, passage_text
 from reasonrank.retrieval.store import open_retriever
 from reasonrank.settings import Settings
@@ -133,8 +132,11 @@ def check_agreement(collection: Collection) -> Iterator[Check]:
         weighted = cohen_kappa_score(left, right, weights="quadratic")
         yield Check(f"quadratically weighted kappa, {name}", round(float(weighted), 4), low=0.7)
     final = {(s.query_id, s.doc_id): s.final for s in collection.settled}
-    expected: Qrels = {q: {d: final.get((q, d), grade) for d, grade in of.items()} for q, of in blind.items()}
-    differ = sum(expected.get(q, {}).get(d) != g for q, of in collection.corpus.qrels.items() for d, g in of.items())
+    differ = sum(
+        final.get((q, d), blind.get(q, {}).get(d)) != grade
+        for q, of in collection.corpus.qrels.items()
+        for d, grade in of.items()
+    )
     yield Check("final grades that neither agreement nor a settlement explains", differ, high=0)
     unsettled = sum(
         author.get(q, {}).get(d, 0) != g and (q, d) not in final for q, of in blind.items() for d, g in of.items()
@@ -219,7 +221,7 @@ def reason_match(records: Sequence[TeacherRecord], encoder: Encoder) -> float:
 
 
 def nearest_reason_elsewhere(records: Sequence[TeacherRecord], encoder: Encoder) -> float:
-    """Largest cosine between direct reasons of two lists that share no passage: a reason that fits anything is near 1."""
+    """Largest cosine between direct reasons of lists that share no passage; one that fits anything is near 1."""
     owned = [
         (frozenset(d.doc_id for d in record.documents), reason.direct)
         for record in records

@@ -33,7 +33,7 @@ from train.targets import judged_target, ranking_gains
 AFTER_LABEL = "\nReason:"
 AFTER_SIDE = "\nBecause:"
 CLEAR_RATIO = 2.0
-"""A passage is clearly better than another for a query when its label or its share of a soft target is twice as high."""
+"""A passage is clearly better for a query when its label, or its share of a soft target, is twice as high."""
 Choice = Literal["grade", "late_grade", "side"]
 
 

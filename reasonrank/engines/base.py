@@ -52,9 +52,7 @@ class Engine(ABC):
     window: int
 
     @abstractmethod
-    def choose(
-        self, prompts: Sequence[str], choices: Sequence[str], cancel: Cancel = never_cancelled
-    ) -> list[Choice]:
+    def choose(self, prompts: Sequence[str], choices: Sequence[str], cancel: Cancel = never_cancelled) -> list[Choice]:
         """Probabilities of ``choices`` right after each prompt, one forward pass a prompt, batched by length.
 
         Raises:
@@ -63,9 +61,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def stream(
-        self, prompt: str, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
-    ) -> Iterator[str]:
+    def stream(self, prompt: str, *, max_tokens: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
         """Continue a prompt up to :data:`reasonrank.prompts.STOP`, yielding pieces of text as they are made.
 
         The generator's return value (``StopIteration.value``) is the :class:`Completion`. Closing the generator

@@ -22,7 +22,7 @@ REASONS = (0, 3, 5, 10)
 RETRIEVERS = (("hybrid", "Hybrid"), ("bm25", "BM25"), ("dense", "Dense"))
 ORDERS = (("student", "the student’s grade"), ("fused", "student and first stage"))
 MODES = (("score_then_reason", "score, then reason"), ("reason_then_score", "reason, then score"))
-EXAMPLE_WIDTH = 120
+EXAMPLE_WIDTH = 220
 
 OWN_FILE = '<button type="button" class="rr-upload" title="JSON lines, CSV, TSV or plain text">Your own file…</button>'
 

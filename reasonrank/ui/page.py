@@ -21,7 +21,7 @@ HEADER = (
 STEPS = (
     '<section class="rr-steps" aria-label="How it works"><ol>'
     "<li><h2>Found</h2><p>Words (BM25) and meaning (dense vectors) bring up candidates within milliseconds.</p></li>"
-    "<li><h2>Scored</h2><p>A small language model grades each one: 0 not, 1 partly, 2 fully relevant. "
+    "<li><h2>Scored</h2><p>A small language model grades each one: 0&nbsp;not, 1&nbsp;partly, 2&nbsp;fully relevant. "
     "The list is put in that order.</p></li>"
     "<li><h2>Explained</h2><p>For the documents at the top it says why, and why each stands above the next. "
     "Where it is unsure, the page says so.</p></li></ol></section>"
@@ -40,7 +40,7 @@ KEEP_UPLOADS = (3600, 86400)
 _FOLDER = Path(__file__).parent
 STYLES = ("page.css", "controls.css", "cards.css")
 """Scoped to Gradio's container, so that they win over its own rules for buttons and blocks."""
-SCRIPTS = ("patch.js", "form.js", "script.js")
+SCRIPTS = ("scheme.js", "patch.js", "form.js", "script.js")
 
 
 def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) -> gr.Blocks:

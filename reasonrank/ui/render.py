@@ -18,7 +18,7 @@ from reasonrank.ui.markup import attr, esc, key, plural, shorten
 from reasonrank.ui.pairs import comparison_body, pair, pair_writing, writing_body
 from reasonrank.ui.stages import State, active_stage, announcement, chips, problems, stage_line
 
-QUESTION_WIDTH = 160
+QUESTION_WIDTH = 140
 STOPPED = '<p class="rr-flag rr-flag-plain">Stopped. What was reached stands.</p>'
 
 
@@ -108,11 +108,13 @@ def _waiting(view: View) -> str:
 
 
 def progress_bar(what: str, share: float) -> str:
-    """What is being prepared, and how much of it is done."""
+    """What is being prepared, and how much of it is done; at 0, only that it is under way."""
     percent = round(100 * min(max(share, 0.0), 1.0))
+    if percent == 0:
+        return f'<p class="rr-preparing">{esc(what)}…</p><progress aria-label="{esc(what)}"></progress>'
     return (
         f'<p class="rr-preparing">{esc(what)} <b>{percent}%</b></p>'
-        f'<progress max="100" value="{percent}" aria-label="{esc(what)}">{percent}%</progress>'
+        f'<progress max="100" value="{percent}" aria-label="{esc(what)}"></progress>'
     )
 
 

@@ -106,14 +106,14 @@ def chips(ranking: Ranking, settings: Settings, trained: bool | None) -> str:
     if settings.student == "none":
         values.append(("Student", "none"))
     else:
-        untrained = ' <em class="rr-base">base model, not trained for this</em>' if trained is False else ""
+        untrained = ' <em class="rr-base">not trained for this: expect poor scores</em>' if trained is False else ""
         values += [
             ("Student", esc(ranking.student) + untrained),
             ("Engine", esc(ranking.engine)),
             ("Judging", MODE_NAMES[settings.mode]),
         ]
     values.append(("Ordered by", esc(order_name(ranking.order_by))))
-    inner = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in values)
+    inner = "".join(f"<div><dt>{name}</dt> <dd>{value}</dd></div>" for name, value in values)
     return f'<dl class="rr-chips">{inner}</dl>'
 
 

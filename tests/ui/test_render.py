@@ -286,7 +286,7 @@ def test_the_parts_stand_in_order():
 def test_the_head_says_what_is_at_work_and_how_long_it_took():
     text = text_of(page_value(view_of(full_ranking(), trained=False))["parts"]["head"])
     assert "Found 7 ms Scored 812 ms Explained 2,310 ms Compared <1 ms Together 3,130 ms" in text
-    assert "Corpus Corpus Retriever BM25 Student Student base model, not trained for this Engine engine" in text
+    assert "Corpus Corpus Retriever BM25 Student Student not trained for this: expect poor scores Engine engine" in text
     assert "Judging score, then reason Ordered by the student's expected grade" in text
 
 
