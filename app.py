@@ -5,15 +5,20 @@ Settings come from ``REASONRANK_*`` variables, the address from ``GRADIO_SERVER_
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
+from collections.abc import Sequence
 
 from reasonrank.errors import ReasonRankError
 from reasonrank.settings import Settings
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until interrupted; 2 when the settings are wrong."""
+    parser = argparse.ArgumentParser(prog="python app.py", description=__doc__)
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    options = parser.parse_args(arguments)
     from reasonrank.pipeline import Pipeline
     from reasonrank.ui.page import build_page, launch_options
 
@@ -23,7 +28,7 @@ def main() -> int:
     except ReasonRankError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    build_page(Pipeline(settings), settings).launch(**launch_options())
+    build_page(Pipeline(settings), settings).launch(**launch_options(), inbrowser=options.open)
     return 0
 
 

@@ -30,6 +30,7 @@ CHANGEABLE = frozenset(
         "save_steps",
         "steps",
         "threads",
+        "weight_text",
     }
 )
 """What a resumed run may set anew; anything else would change which lists are drawn, or the optimizer's state."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from reasonrank.corpora import public
 from reasonrank.corpus import UPLOAD_LIMITS, load_corpus
 from reasonrank.data import Comparison, Query
 from reasonrank.engines.base import Cancel
@@ -191,7 +192,12 @@ class Handlers:
         return list(self.visitors.get(session).uploads)
 
     def examples(self, session: str | None, name: str) -> tuple[list[Query], str]:
-        """A few of a corpus's example questions, spread over all of them, and a sentence where it cannot be read."""
+        """A few of a corpus's example questions, spread over all of them, and a sentence where it cannot be read.
+
+        None of a public collection: it may be gigabytes, which are fetched when it is searched, not when it is chosen.
+        """
+        if name in public.SUGGESTED:
+            return [], ""
         try:
             corpus = self.pipeline.corpus(
                 replace(self.settings, corpus=self._corpus_of(self.visitors.get(session), name))

@@ -77,6 +77,7 @@ def launch_options() -> dict[str, Any]:
         "theme": theme(),
         # In the head, not as css: Gradio would load it only after the page is on screen.
         "head": "\n".join(["<style>", *styles, "</style>", "<script>", *scripts, "</script>"]),
+        "favicon_path": str(_FOLDER / "favicon.svg"),
         "footer_links": [],
         "run_history": False,
         "show_error": False,

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from reasonrank.data import Comparison, Ranking, ScoredDocument
-from reasonrank.pipeline import Writing
+from reasonrank.pipeline import Stage, Writing
 from reasonrank.settings import Settings
 from reasonrank.ui.cards import VISIBLE, card
 from reasonrank.ui.markup import attr, esc, key, plural, shorten
@@ -132,10 +132,8 @@ def _documents(view: View, ranking: Ranking) -> dict[str, str]:
             upper,
             ranking.order_by,
             writing=own.text if own else None,
-            awaits_score=active == "score",
-            awaits_reason=active in ("score", "explain")
-            and upper.rank <= view.settings.explain
-            and "explain" not in ranking.timings_ms,
+            awaits_score=active == "score" and upper.judgement is None,
+            awaits_reason=_awaits_reason(upper, active, view.settings),
         )
         if lower is None:
             continue
@@ -151,6 +149,13 @@ def _documents(view: View, ranking: Ranking) -> dict[str, str]:
         told = f"Show the other {plural(rest, 'document')}" if rest > 1 else "Show one more document"
         parts["rest"] = f'<p class="rr-rest"><button type="button" class="rr-unfold">{told}</button></p>'
     return parts
+
+
+def _awaits_reason(scored: ScoredDocument, active: Stage | None, settings: Settings) -> bool:
+    """Whether a reason is still to come: of every document where it comes before the score, else of those on top."""
+    if active == "score" and settings.mode == "reason_then_score":
+        return scored.judgement is None
+    return active in ("score", "explain") and scored.rank <= settings.explain
 
 
 def comparison_panel(

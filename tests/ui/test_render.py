@@ -347,6 +347,18 @@ def test_a_long_list_is_folded_after_the_first_twenty():
     assert text_of(value["parts"]["rest"]) == "Show the other 3 documents"
 
 
+def test_reason_then_score_awaits_every_reason_and_shows_scores_as_they_come():
+    judged = scored("j", rank=1, judgement=Judgement((0.0, 0.0, 1.0), 1.0))
+    ranking = ranking_of(judged, scored("w", rank=2), order_by="bm25", timings_ms={"retrieve": 1.0})
+    settings = replace(SETTINGS, mode="reason_then_score", explain=1)
+    view = view_of(ranking, "running", settings=settings, writing=Writing(("w",), "It tells"))
+    parts = page_value(view)["parts"]
+    first, second = (text_of(parts[f"card-{markup.key(doc_id)}"]) for doc_id in "jw")
+    assert "2.00 of 2" in first and "reason follows" not in first
+    assert "Score follows" in second and "Why It tells Being written" in second
+    assert "Judging reason, then score Ordered by BM25 score" in text_of(parts["head"])
+
+
 def test_text_in_the_making_stands_where_it_will_be():
     upper, lower = scored("u", rank=1), scored("l", rank=2)
     ranking = ranking_of(upper, lower)
