@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tiny import convert, make_tiny, make_tokenizer
 
 

@@ -13,7 +13,7 @@ from reasonrank.errors import InputError
 from reasonrank.formats import open_text, read_qrels
 
 NAME = "collection"
-TITLE = "Sample collection: six fields, questions that take a step of reasoning"
+TITLE = "Sample collection: twelve fields, questions that take a step of thought"
 
 
 def load_collection(folder: Path | None = None) -> Corpus:

@@ -98,7 +98,7 @@ def _how(reason: DirectReason) -> str:
 
 def _support(reason: DirectReason) -> str:
     evidence = reason.evidence
-    if not reason.text.strip():
+    if reason.status not in ("ok", "truncated"):  # nothing was said that a text could support
         return ""
     if evidence is None or (evidence.verified and not evidence.supported):
         return '<p class="rr-flag rr-flag-plain">Nothing in the text supports this reason.</p>'

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import convert
 
 from reasonrank.engines.base import Engine
-from tiny import convert
 
 EngineMaker = Callable[[Any], Engine]
 

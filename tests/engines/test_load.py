@@ -6,10 +6,12 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import make_adapter, make_unconvertible
 
 from reasonrank.assets import assets_path
 from reasonrank.engines.load import StudentInfo, load_engine, student_info
@@ -17,7 +19,6 @@ from reasonrank.engines.weights import resolve
 from reasonrank.errors import EngineError, InputError
 from reasonrank.prompts import LABELS, PROMPT_VERSION
 from reasonrank.settings import Settings
-from tiny import make_adapter, make_unconvertible
 
 PROMPT = "Passage: A flea lives for a year.\nQuery: flea\nGrade:"
 
@@ -33,8 +34,6 @@ def adapter(tiny_student: Any, tmp_path: Path) -> Path:
 
 
 def changed(settings: Settings, **values: Any) -> Settings:
-    from dataclasses import replace
-
     return replace(settings, **values)
 
 
@@ -106,7 +105,7 @@ def test_the_second_start_says_the_same_without_torch_and_transformers(settings:
         "from reasonrank.engines.load import load_engine\n"
         "from reasonrank.prompts import LABELS\n"
         "from reasonrank.settings import Settings\n"
-        f"engine = load_engine(Settings.load(threads=1))\n"
+        "engine = load_engine(Settings.load(threads=1))\n"
         f"print(*engine.choose([{PROMPT!r}], LABELS)[0].probabilities)\n"
         "print(*sorted({'torch', 'transformers', 'peft', 'gguf'} & set(sys.modules)))\n"
     )

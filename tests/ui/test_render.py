@@ -201,6 +201,11 @@ def test_reasons_by_status(reason, shown):
     assert ("<blockquote" in html) == (reason.status not in ("ok", "failed")), "and is marked unless it is in order"
 
 
+@pytest.mark.parametrize("status", ["unparsable", "repeated", "failed"])
+def test_what_is_no_reason_is_not_called_unsupported(status):
+    assert "supports" not in text_of(reason_block(DirectReason(status, "1", "after_score", 1)))
+
+
 def test_no_reason_asked_for_shows_nothing():
     assert reason_block(DirectReason("not_requested", "", "after_score")) == ""
     assert reason_block(None) == ""
