@@ -20,7 +20,7 @@ from reasonrank.sentences import sentence_spans
 THRESHOLD = 0.5
 MAX_SENTENCES = 200
 """Sentences read of one document, so that a huge one cannot stall the page."""
-INTERCEPT, COSINE_WEIGHT, OVERLAP_WEIGHT = -4.5, 5.5, 8.8
+INTERCEPT, COSINE_WEIGHT, OVERLAP_WEIGHT = -4.18, 4.90, 6.56
 
 _WORD = re.compile(r"\w+")
 
