@@ -23,7 +23,10 @@ UNEXPECTED = "This step failed unexpectedly; the server's log has the details."
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Text that is being written right now: a document's reason, or a pair's comparison (two ids)."""
+    """Text that is being written right now: a document's reason, or a pair's comparison.
+
+    Of a pair, ``doc_ids`` has the preferred document first; the text names the two ``{preferred}`` and ``{other}``.
+    """
 
     doc_ids: tuple[str, ...]
     text: str
@@ -64,6 +67,7 @@ class Board:
     def __init__(self, ranking: Ranking) -> None:
         self.ranking = ranking
         self._marked: set[str] = set()
+        self._started = 0.0
 
     def step(self, stage: Stage, writing: Writing | None = None) -> Step:
         return Step(stage, self.ranking, writing)
@@ -74,7 +78,7 @@ class Board:
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
         """Time a stage, and turn its failure into a sentence."""
-        started = time.perf_counter()
+        self._started = time.perf_counter()
         try:
             yield
         except (Cancelled, GeneratorExit):
@@ -84,7 +88,11 @@ class Board:
         except Exception:
             log.exception("The stage %r failed", name)
             self._problem(name, UNEXPECTED)
-        self.show(timings_ms={**self.ranking.timings_ms, name: milliseconds(started)})
+        self.show(timings_ms={**self.ranking.timings_ms, name: milliseconds(self._started)})
+
+    def restart(self) -> None:
+        """Start the stage's clock again: what was loaded at first use is not the stage's own time."""
+        self._started = time.perf_counter()
 
     def _problem(self, name: str, sentence: str) -> None:
         self.show(problems={**self.ranking.problems, name: sentence})

@@ -36,12 +36,16 @@ def parse_comparison(completion: Completion, side: int) -> tuple[Status, str]:
     ``unparsable`` also where the text names neither passage: it compares nothing.
     """
     status, text = parse_reason(completion)
-    text = text.replace("{", "(").replace("}", ")")
-    names = {SIDE_NAMES[side][1]: "{preferred}", SIDE_NAMES[1 - side][1]: "{other}"}
-    named = _SIDE.sub(lambda match: names[match.group(1)], text)
-    if status == "ok" and named == text:
-        return "unparsable", text
+    named = name_sides(text, side)
+    if status == "ok" and "{" not in named:
+        return "unparsable", named
     return status, named
+
+
+def name_sides(text: str, side: int) -> str:
+    """``[A]`` and ``[B]`` as ``{preferred}`` (the one on ``side``) and ``{other}``; braces in the text become round."""
+    names = {SIDE_NAMES[side][1]: "{preferred}", SIDE_NAMES[1 - side][1]: "{other}"}
+    return _SIDE.sub(lambda match: names[match.group(1)], text.replace("{", "(").replace("}", ")"))
 
 
 def is_repeated(text: str) -> bool:

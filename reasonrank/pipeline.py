@@ -65,8 +65,8 @@ class Pipeline:
         """
         settings = settings or self.settings
         query = Query("", check_query(text, settings))
-        started = time.perf_counter()
         retriever = self._retriever(settings)
+        started = time.perf_counter()  # building or opening the index is not counted
         candidates = retriever.retrieve(query.text, settings.k)
         spent = {"retrieve": milliseconds(started)}
         corpus = self.corpus(settings).name
@@ -128,11 +128,12 @@ class Pipeline:
         upper_id, lower_id = sorted((first_id, second_id), key=places.__getitem__)
         documents = {scored.doc_id: scored.document for scored in ranking.documents}
         student = self._student(settings or self.settings)
-        writing = student.compare(ranking.query.text, documents[upper_id], documents[lower_id], cancel=cancel)
-        with_result = Returned(writing)
-        for text in with_result:
-            yield Writing((upper_id, lower_id), text)
-        yield with_result.value
+        upper, lower = documents[upper_id], documents[lower_id]
+        preference = student.prefer(ranking.query.text, [(upper, lower)], cancel)[0]
+        writing = Returned(student.compare(ranking.query.text, upper, lower, preference, cancel))
+        for text in writing:
+            yield Writing(_argued(upper_id, lower_id, preference), text)
+        yield writing.value
 
     # -- the stages ------------------------------------------------------------------------------------------
 
@@ -155,6 +156,7 @@ class Pipeline:
         if settings.student != "none" and candidates:
             with board.stage("score"):
                 student = self._student(settings)
+                board.restart()
                 board.show(student=student.engine.model_name, engine=student.engine.name)
                 yield from self._score(board, student, candidates, settings, cancel)
             if board.reached("score"):
@@ -207,7 +209,7 @@ class Pipeline:
                 student.compare(board.ranking.query.text, documents[upper], documents[lower], preference, cancel)
             )
             for text in writing:
-                yield board.step("compare", Writing((upper, lower), text))
+                yield board.step("compare", Writing(_argued(upper, lower, preference), text))
             board.show(comparisons=(*board.ranking.comparisons, writing.value))
             yield board.step("compare")
 
@@ -253,3 +255,8 @@ def check_query(text: str, settings: Settings) -> str:
             f"The question has {len(text):,} characters; at most {settings.max_query_chars:,} are read. Shorten it."
         )
     return text
+
+
+def _argued(upper_id: str, lower_id: str, preference: tuple[float, float]) -> tuple[str, str]:
+    """The preferred one first, as ``{preferred}`` and ``{other}`` of the text in the making mean them."""
+    return (upper_id, lower_id) if sum(preference) >= 1 else (lower_id, upper_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -11,7 +11,7 @@ from reasonrank.data import Comparison, DirectReason, Document, Judgement, Judgi
 from reasonrank.engines.base import Cancel, Choice, Completion, Engine, never_cancelled
 from reasonrank.errors import Cancelled, EngineError
 from reasonrank.evidence import SentenceEncoder, select_evidence
-from reasonrank.parsing import parse_comparison, parse_reason
+from reasonrank.parsing import name_sides, parse_comparison, parse_reason
 from reasonrank.settings import Settings
 
 SAMPLING_TEMPERATURE = 0.7
@@ -140,7 +140,7 @@ class Student:
         shown = (preferred, other) if side == 0 else (other, preferred)
         passage_a, passage_b = (self._passage(document)[0] for document in shown)
         prompt = prompts.compare_reason_prompt(query, passage_a, passage_b, side)
-        completion = yield from self._write(prompt, cancel)
+        completion = yield from self._write(prompt, cancel, lambda text: name_sides(text, side))
         status, text = parse_comparison(completion, side)
         return Comparison(
             preferred_id=preferred.doc_id,
@@ -156,7 +156,9 @@ class Student:
     def _passage(self, document: Document) -> tuple[str, bool]:
         return self.engine.cut(prompts.passage_text(document.text, document.title), self.settings.max_document_tokens)
 
-    def _write(self, prompt: str, cancel: Cancel) -> Generator[str, None, Completion]:
+    def _write(
+        self, prompt: str, cancel: Cancel, shown: Callable[[str], str] = str
+    ) -> Generator[str, None, Completion]:
         pieces = self.engine.stream(prompt, max_tokens=self.settings.max_reason_tokens)
         text = ""
         try:
@@ -169,7 +171,7 @@ class Student:
                     if not isinstance(end.value, Completion):
                         raise EngineError(f"{self.engine.name} ended a text without saying how.") from None
                     return end.value
-                yield text.strip()
+                yield shown(text.strip())
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:

@@ -19,6 +19,7 @@ from train.examples import (
     TokenSequence,
     check_options,
     comparison_sequence,
+    comparison_sequences,
     judged_example,
     soft_example,
     usable_reason,
@@ -116,6 +117,25 @@ def test_a_reason_whose_evidence_was_cut_off_is_not_trained(byte_tokenizer: Any)
         assert usable_reason(record, document, SequenceWriter(byte_tokenizer, words)) == ("Because." if stays else "")
 
 
+def test_a_groups_comparison_is_asked_for_all_its_queries(byte_tokenizer: Any) -> None:
+    writer = SequenceWriter(byte_tokenizer, 80)
+    ids = [document.doc_id for document in RECORD.documents]
+    preferred, other = RECORD.comparisons[0].preferred_id, RECORD.comparisons[0].other_id
+    contrast = replace(
+        RECORD, query=Query("qb", "contrast"), comparisons=(), labels={**dict.fromkeys(ids, 1), preferred: 0, other: 2}
+    )
+    unclear = SoftList(Query("s", "soft"), RECORD.documents, dict.fromkeys(ids, 1 / len(ids)))
+    found = comparison_sequences([RECORD, contrast], [unclear], writer, random.Random(0), DrawOptions(pair_orders=2))
+    # Both orders of the described comparison, and of the contrast query, whose sides are the other way round;
+    # the soft list does not tell the two apart and is left out.
+    assert [(sequence.choice, bool(sequence.spans)) for sequence in found] == [("side", True), ("side", False)] * 2
+    assert [found[0].choice_id, found[1].choice_id] in ([*writer.side_ids], [*reversed(writer.side_ids)])
+    assert {found[0].choice_id, found[2].choice_id} == set(writer.side_ids)
+    assert found[0].ids[: found[0].shared] == found[1].ids[: found[1].shared]
+    assert found[0].shared > 0
+    assert comparison_sequences([contrast], [], writer, random.Random(0), DrawOptions()) == []
+
+
 def test_a_judged_draw(byte_tokenizer: Any) -> None:
     writer = SequenceWriter(byte_tokenizer, 80)
     options = DrawOptions(score_first=1.0, pair_orders=2)
@@ -124,10 +144,9 @@ def test_a_judged_draw(byte_tokenizer: Any) -> None:
     assert sum(example.target) == pytest.approx(1)
     assert [len(sequence.spans) for sequence in example.documents] == [1, 1, 1, 0]  # no reason for the easy one
     assert example.documents[3].choice_id == writer.label_ids[0]
-    assert [sequence.choice for sequence in example.extras] == ["side", "side"]
-    assert {sequence.choice_id for sequence in example.extras} == set(writer.side_ids)
+    assert not example.extras  # comparisons belong to the group
     late = judged_example(RECORD, [], writer, random.Random(0), replace(options, score_first=0.0))
-    assert [sequence.choice for sequence in late.extras] == ["late_grade", "late_grade", "side", "side"]
+    assert [sequence.choice for sequence in late.extras] == ["late_grade", "late_grade"]
     assert not any(sequence.spans for sequence in late.documents)
     bare = judged_example(RECORD, [], writer, random.Random(0), options, texts=False)
     assert not bare.extras
