@@ -18,6 +18,7 @@ CHANGEABLE = frozenset(
     {
         "pair_orders",
         "attention",
+        "crossed_pairs",
         "decay_steps",
         "eval_comparisons",
         "eval_lists",
@@ -29,6 +30,7 @@ CHANGEABLE = frozenset(
         "resume",
         "save_steps",
         "steps",
+        "text_share",
         "threads",
         "weight_text",
     }
@@ -51,6 +53,7 @@ class DistillConfig:
     judged: list[str] = flag([], "Teacher record files (.jsonl or .jsonl.gz).")
     soft: list[str] = flag([], "Files of lists with a target distribution.")
     base: str = flag("default", "Base model: default, a folder, or a hub id.")
+    init: str = flag("", "Folder of an adapter to start from, trained on the same base weights; empty: fresh weights.")
     resume: bool = flag(False, "Go on from the last whole checkpoint in --out, if there is one.")
     steps: int = flag(600, "Optimizer steps in all, those before a resume included.")
     decay_steps: int = flag(60, "The last steps, over which the learning rate falls linearly to zero.")
@@ -70,6 +73,8 @@ class DistillConfig:
     easy_negatives: int = flag(3, "So many passages of the step's other groups join each list, as grade 0.")
     pair_orders: int = flag(2, "Orders of presentation in which a group's comparison is trained: 0, 1 or 2.")
     clear_pairs: float = flag(0.75, "Share of draws whose comparison is between unequal labels, if there is one.")
+    text_share: float = flag(1.0, "Share of groups whose texts are trained when they are drawn.")
+    crossed_pairs: int = flag(0, "Pairs of a step's groups whose passages are compared for the queries of both.")
     scale: float = flag(6.0, "s: the ranking losses read s times the expected grade.")
     weight_pairwise: float = flag(0.4, "Weight of RankNet over pairs of unequal label.")
     weight_listwise: float = flag(0.4, "Weight of the KL to the list's target distribution.")
@@ -108,7 +113,14 @@ class DistillConfig:
 
     @property
     def draw_options(self) -> DrawOptions:
-        return DrawOptions(self.score_first, self.late_documents, self.pair_orders, self.clear_pairs)
+        return DrawOptions(
+            self.score_first,
+            self.late_documents,
+            self.pair_orders,
+            self.clear_pairs,
+            self.text_share,
+            self.crossed_pairs,
+        )
 
     @property
     def weights(self) -> dict[str, float]:
@@ -120,7 +132,7 @@ class DistillConfig:
         values = dataclasses.asdict(self)
         for name in ("soft", "judged"):
             values[name] = [Path(path).name for path in values[name]]
-        return values | {"out": Path(self.out).name, "base": Path(self.base).name}
+        return values | {"out": Path(self.out).name, "base": Path(self.base).name, "init": Path(self.init).name}
 
 
 def check_resumable(config: DistillConfig, path: Path) -> None:

@@ -8,6 +8,7 @@ query each. The first groups train order and grades alone; texts join when the o
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,11 @@ from train.examples import (
     DrawOptions,
     ListExample,
     SequenceWriter,
+    TokenSequence,
     comparison_sequences,
+    crossed_sequences,
     judged_example,
+    relevant_queries,
     soft_example,
 )
 from train.records import SoftList, TeacherRecord
@@ -109,7 +113,7 @@ class Curriculum(Dataset[list[ListExample]]):
         if not soft and not judged:
             raise InputError("No list to train on is left; give --soft or --judged files with more lists.")
         self._groups, self._writer, self._draws = group_lists(judged, soft), writer, draws
-        self._size, self._soft_lists, self._easy, self._warm = groups, soft_lists, easy_negatives, warm
+        self._size, self._soft, self._easy, self._warm = groups, soft_lists, easy_negatives, warm
         self._seed, self._options = seed, options
 
     def __len__(self) -> int:
@@ -120,21 +124,39 @@ class Curriculum(Dataset[list[ListExample]]):
         first = number * self._size
         numbers = range(first, first + self._size)
         groups = [shuffled(self._groups, one, self._seed, "groups") for one in numbers]
+        # Of each group all judged lists, and some of the soft ones.
+        groups = [replace(one, soft=tuple(draw.sample(one.soft, min(self._soft, len(one.soft))))) for one in groups]
         examples: list[ListExample] = []
         for group in groups:
             own = {document.doc_id for document in group.documents}
             others = {doc.doc_id: doc for other in groups for doc in other.documents if doc.doc_id not in own}
             easy = draw.sample(list(others.values()), min(self._easy, len(others)))
-            examples += self._lists(group, easy, draw, texts=first >= self._warm)
+            texts = first >= self._warm and draw.random() < self._options.text_share
+            examples += self._lists(group, easy, draw, texts=texts)
+        crossed = self._crossed(groups, draw)
+        examples[0] = replace(examples[0], extras=(*examples[0].extras, *crossed))
         return examples
 
     def _lists(self, group: Group, easy: Sequence[Document], draw: random.Random, *, texts: bool) -> list[ListExample]:
         judged = [
             judged_example(record, easy, self._writer, draw, self._options, texts=texts) for record in group.judged
         ]
-        soft = draw.sample(group.soft, min(self._soft_lists, len(group.soft)))
-        examples = judged + [soft_example(one, easy, self._writer) for one in soft]
+        examples = judged + [soft_example(one, easy, self._writer) for one in group.soft]
         if texts and judged:
-            compared = comparison_sequences(group.judged, soft, self._writer, draw, self._options)
+            compared = comparison_sequences(group.judged, group.soft, self._writer, draw, self._options)
             examples[0] = replace(examples[0], extras=(*examples[0].extras, *compared))
         return examples
+
+    def _crossed(self, groups: Sequence[Group], draw: random.Random) -> list[TokenSequence]:
+        relevant = [relevant_queries(group.judged, group.soft) for group in groups]
+        pairs = [
+            (one, other)
+            for one, other in itertools.combinations(range(len(groups)), 2)
+            if relevant[one] and relevant[other] and not set(groups[one].documents) & set(groups[other].documents)
+        ]
+        chosen = draw.sample(pairs, min(self._options.crossed_pairs, len(pairs)))
+        return [
+            sequence
+            for one, other in chosen
+            for sequence in crossed_sequences(relevant[one], relevant[other], self._writer, draw)
+        ]

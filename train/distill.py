@@ -30,14 +30,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import HfArgumentParser, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from reasonrank.data import GRADES
 from reasonrank.errors import InputError, ReasonRankError
-from reasonrank.models import LoadedModel, load_base
+from reasonrank.models import LoadedModel, adapter_hash, load_base, read_adapter
 from reasonrank.prompts import PROMPT_VERSION
 from train.batching import collate
 from train.config import DistillConfig, check_resumable
@@ -151,12 +151,37 @@ def read_data(config: DistillConfig, writer: SequenceWriter) -> tuple[Curriculum
 
 
 def with_lora(config: DistillConfig, loaded: LoadedModel) -> Any:
-    """The base model with fresh low-rank adapters on every linear layer but the head."""
+    """The base model with low-rank adapters on every linear layer but the head: fresh, or those of ``--init``.
+
+    Raises:
+        InputError: The adapter of ``--init`` cannot be loaded, or was trained on other base weights.
+    """
+    if config.init:
+        return initial_adapter(Path(config.init), loaded)
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
     )
     model = get_peft_model(loaded.model, lora)
     # Without a name, saving a checkpoint does not look for the base model on the hub.
+    model.peft_config["default"].base_model_name_or_path = None
+    return model
+
+
+def initial_adapter(folder: Path, loaded: LoadedModel) -> Any:
+    """A trained adapter on the base model, to be trained further."""
+    adapter = read_adapter(folder)
+    if adapter.base_weights_hash and adapter.base_weights_hash != loaded.weights_hash:
+        raise InputError(
+            f"The adapter in {folder} was trained on the base weights {adapter.base_weights_hash[:12]}, and those of "
+            f"{loaded.name} are {loaded.weights_hash[:12]}; name its own base model with --base."
+        )
+    try:
+        model = PeftModel.from_pretrained(loaded.model, str(folder), is_trainable=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"The adapter in {folder} does not fit {loaded.name}: {error}") from error
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # stored in bfloat16, trained in float32
     model.peft_config["default"].base_model_name_or_path = None
     return model
 
@@ -250,6 +275,7 @@ def describe(
         "steps": steps,
         "precision": precision,
         "config": config.portable(),
+        "init_hash": adapter_hash(Path(config.init)) if config.init else None,
         "files": file_hashes([*config.soft, *config.judged]),
         "commit": git_commit(),
         "held_out": {"share": HELD_OUT_SHARE, "lists": held, **figures},

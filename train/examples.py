@@ -86,12 +86,16 @@ class DrawOptions:
         late_documents: Documents of a reason-first draw that get such a sequence.
         pair_orders: Orders of presentation in which a drawn comparison is trained (0, 1 or 2).
         clear_pairs: Share of draws that take a comparison between unequal labels where there is one.
+        text_share: Share of groups whose texts (reasons, comparisons) are trained when they are drawn.
+        crossed_pairs: Pairs of groups in a draw whose passages are compared for the queries of both.
     """
 
     score_first: float = 0.75
     late_documents: int = 2
     pair_orders: int = 1
     clear_pairs: float = 0.75
+    text_share: float = 1.0
+    crossed_pairs: int = 0
 
 
 DEFAULT_DRAW = DrawOptions()
@@ -244,6 +248,45 @@ def comparison_sequences(
     return sequences
 
 
+def relevant_queries(
+    records: Sequence[TeacherRecord], soft: Sequence[SoftList]
+) -> tuple[tuple[Document, tuple[Query, ...]], ...]:
+    """The documents of a group that are relevant to some of its queries, each with these queries.
+
+    Relevant is a label above 0, or in a soft list at least twice an even share.
+    """
+    queries: dict[str, list[Query]] = {}
+    documents: dict[str, Document] = {}
+    for record in records:
+        documents |= {document.doc_id: document for document in record.documents}
+        for doc_id, label in record.labels.items():
+            if label > 0:
+                queries.setdefault(doc_id, []).append(record.query)
+    for one in soft:
+        documents |= {document.doc_id: document for document in one.documents}
+        for doc_id, share in one.target.items():
+            if share * len(one.documents) >= CLEAR_RATIO:
+                queries.setdefault(doc_id, []).append(one.query)
+    return tuple((documents[doc_id], tuple(found)) for doc_id, found in queries.items())
+
+
+def crossed_sequences(
+    one: Sequence[tuple[Document, tuple[Query, ...]]],
+    other: Sequence[tuple[Document, tuple[Query, ...]]],
+    writer: SequenceWriter,
+    draw: random.Random,
+) -> list[TokenSequence]:
+    """A passage of each of two groups compared for the queries of both: the same prompt, and the query decides.
+
+    These are the easy comparisons (only one of the two passages is about the query at all), in a random order of
+    presentation. ``one`` and ``other`` are of :func:`relevant_queries`.
+    """
+    shown = [draw.choice(one), draw.choice(other)]
+    draw.shuffle(shown)
+    (first, _), (second, _) = shown
+    return [writer.compare(query, first, second, side) for side, (_, queries) in enumerate(shown) for query in queries]
+
+
 def _clearly_better(worth: Mapping[str, float], first_id: str, second_id: str) -> int | None:
     """0 when the first document is clearly worth more, 1 for the second, None where neither is or one is unknown."""
     first, second = worth.get(first_id), worth.get(second_id)
@@ -269,7 +312,7 @@ def _is_clear(record: TeacherRecord, comparison: ComparisonText) -> bool:
 
 def check_options(options: DrawOptions) -> None:
     """Raises :class:`InputError` where a share or a count cannot be meant."""
-    if not 0 <= options.score_first <= 1 or not 0 <= options.clear_pairs <= 1:
-        raise InputError("--score-first and --clear-pairs are shares; give a number from 0 to 1.")
-    if options.pair_orders not in (0, 1, 2) or options.late_documents < 0:
+    if not all(0 <= share <= 1 for share in (options.score_first, options.clear_pairs, options.text_share)):
+        raise InputError("--score-first, --clear-pairs and --text-share are shares; give a number from 0 to 1.")
+    if options.pair_orders not in (0, 1, 2) or min(options.late_documents, options.crossed_pairs) < 0:
         raise InputError("--pair-orders is 0, 1 or 2, and counts of documents are not negative.")

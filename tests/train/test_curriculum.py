@@ -9,7 +9,7 @@ from conftest import record_line, soft_line
 
 from reasonrank.errors import InputError
 from train.curriculum import Curriculum, group_lists, shuffled
-from train.examples import SequenceWriter
+from train.examples import DrawOptions, SequenceWriter
 from train.records import parse_record, parse_soft_list
 
 JUDGED = [parse_record(record_line(number, suffix)) for number in range(1, 7) for suffix in ("", "b")]
@@ -76,3 +76,30 @@ def test_soft_lists_alone_make_a_curriculum(byte_tokenizer: Any) -> None:
 def test_nothing_to_train_on_is_an_error(byte_tokenizer: Any) -> None:
     with pytest.raises(InputError):
         Curriculum([], [], SequenceWriter(byte_tokenizer, 80), draws=1)
+
+
+def test_texts_are_trained_in_a_share_of_the_draws(byte_tokenizer: Any) -> None:
+    draws = curriculum(byte_tokenizer, warm=0, options=DrawOptions(text_share=0.5))
+    with_texts = [
+        any(seq.spans for example in draws[number] for seq in (*example.documents, *example.extras))
+        for number in range(20)
+    ]
+    assert 5 <= sum(with_texts) < 20  # two groups a draw: three quarters expected
+    assert not any(
+        seq.spans
+        for number in range(20)
+        for example in curriculum(byte_tokenizer, warm=0, options=DrawOptions(text_share=0.0))[number]
+        for seq in (*example.documents, *example.extras)
+    )
+
+
+def test_passages_of_two_groups_are_compared_for_the_queries_of_both(byte_tokenizer: Any) -> None:
+    writer = SequenceWriter(byte_tokenizer, 80)
+    options = DrawOptions(text_share=0.0, crossed_pairs=1)
+    for number in range(8):
+        crossed = curriculum(byte_tokenizer, options=options)[number][0].extras
+        assert {seq.choice for seq in crossed} == {"side"}
+        assert len({seq.ids[: seq.shared] for seq in crossed}) == 1  # one prompt's passages, in one order
+        sides = {seq.choice_id for seq in crossed}
+        assert sides == set(writer.side_ids)  # the queries of either group choose its own passage
+    assert not curriculum(byte_tokenizer, options=DrawOptions(text_share=0.0))[0][0].extras

@@ -156,3 +156,20 @@ def test_the_command_line_ends_in_a_sentence(tmp_path: Path, capsys: pytest.Capt
     assert "leaves no room" in capsys.readouterr().err
     assert main(["--out", str(tmp_path / "run")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_run_starts_from_a_trained_adapter(finished: Path, tmp_path: Path, byte_tokenizer: Any) -> None:
+    first = finished / "run" / "adapter"
+    config = config_for(tmp_path, init=str(first), learning_rate=1e-9)
+    adapter = distill(config, fresh(byte_tokenizer))
+    before, after = (load_file(folder / "adapter_model.safetensors") for folder in (first, adapter))
+    assert before.keys() == after.keys()
+    assert all(torch.allclose(before[name].float(), after[name].float(), atol=1e-3) for name in before)
+    assert json.loads((adapter / "meta.json").read_text())["init_hash"]
+
+
+def test_an_adapter_of_other_weights_is_refused(finished: Path, tmp_path: Path, byte_tokenizer: Any) -> None:
+    loaded = fresh(byte_tokenizer)
+    other = LoadedModel(loaded.model, loaded.tokenizer, "other", "0" * 64)
+    with pytest.raises(InputError, match="trained on the base weights"):
+        distill(config_for(tmp_path, init=str(finished / "run" / "adapter")), other)
