@@ -17,6 +17,7 @@ from reasonrank.errors import ReasonRankError
 from reasonrank.settings import Settings
 
 Command = Callable[[argparse.Namespace], int]
+SERVER = ("server", "server_model", "server_samples", "server_requests", "server_timeout")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     search = commands.add_parser("search", help="ask one question of a corpus")
     search.add_argument("text", help="the question")
     _settings(search, "corpus", "retriever", "k", "explain", "long_queries", "encoder")
-    _settings(search, "student", "base", "engine", "device", "order", "mode", "samples", "cache")
+    _settings(search, "student", "base", "engine", "device", "order", "mode", "samples", "cache", *SERVER)
     search.add_argument("--json", action="store_true", help="print the whole result as one JSON object")
     search.set_defaults(command=_search)
 
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     rerank.add_argument("--candidates", type=Path, required=True, help="JSON lines, .gz or not")
     rerank.add_argument("--run", type=Path, required=True, help="TREC run to write")
     rerank.add_argument("--json-out", type=Path, help="JSON lines to write: the object of search, one query a line")
-    _settings(rerank, "student", "base", "engine", "device", "order", "mode", "samples", "cache")
+    _settings(rerank, "student", "base", "engine", "device", "order", "mode", "samples", "cache", *SERVER)
     rerank.add_argument("--explain", type=int, default=0, help="reasons for so many documents from the top")
     rerank.set_defaults(command=_rerank)
 
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     index.set_defaults(command=_index)
 
     doctor = commands.add_parser("doctor", help="tell what works on this machine")
-    _settings(doctor, "student", "base", "engine", "device", "encoder", "cache")
+    _settings(doctor, "student", "base", "engine", "device", "encoder", "cache", *SERVER)
     doctor.set_defaults(command=_doctor)
     return parser
 

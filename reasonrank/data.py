@@ -64,12 +64,16 @@ class Judgement:
         label_mass: Share of the whole vocabulary's probability that the three tokens hold, in [0, 1].
         cut: The document was longer than the student's window and was cut at a sentence end.
         samples: How many sampled reasons the probabilities are the mean of (1 when none was sampled).
+        bounded: Grades that a server did not list among its likeliest tokens: their probability is an upper bound.
+        drawn: Of how many drawn tokens the probabilities are an estimate; 0 where they were read.
     """
 
     label_probabilities: tuple[float, float, float]
     label_mass: float
     cut: bool = False
     samples: int = 1
+    bounded: tuple[int, ...] = ()
+    drawn: int = 0
 
     @property
     def expected_grade(self) -> float:

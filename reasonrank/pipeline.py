@@ -234,7 +234,10 @@ class Pipeline:
         from reasonrank.encoder import load_encoder
 
         # Lengths and samples are no part of the loaded model: a student is a light wrapper around its engine.
-        key = (settings.student, settings.base, settings.engine, settings.device, settings.threads)
+        key = (
+            *(settings.student, settings.base, settings.engine, settings.device, settings.threads),
+            *(settings.server, settings.server_model, settings.server_samples),
+        )
         kept = self._students.get(
             key, lambda: Student(load_engine(settings, progress), settings, load_encoder(settings))
         )

@@ -38,7 +38,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 def _document(scored: ScoredDocument) -> dict[str, Any]:
     judgement, candidate = scored.judgement, scored.candidate
-    return {
+    value: dict[str, Any] = {
         "doc_id": scored.doc_id,
         "title": scored.document.title,
         "text": scored.document.text,
@@ -56,6 +56,11 @@ def _document(scored: ScoredDocument) -> dict[str, Any]:
         },
         "reason": _reason(scored.reason),
     }
+    if judgement and judgement.bounded:
+        value["bounded_labels"] = list(judgement.bounded)
+    if judgement and judgement.drawn:
+        value["drawn"] = judgement.drawn
+    return value
 
 
 def _reason(reason: DirectReason | None) -> dict[str, Any]:

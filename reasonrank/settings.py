@@ -30,7 +30,14 @@ class Settings:
     explain: int = _setting(5, "how many documents from the top get a reason", least=0)
     student: str = _setting("default", "none, base, default, an adapter's or model's folder, or a hub id")
     base: str = _setting("default", "base model below an adapter that names none: default, a folder or a hub id")
-    engine: str = _setting("auto", "what runs the student", ("auto", "ctranslate2", "transformers"))
+    engine: str = _setting("auto", "what runs the student", ("auto", "ctranslate2", "transformers", "openai", "vllm"))
+    server: str = _setting("", "with engine openai: the server's address, or several with commas between them")
+    server_model: str = _setting("", "with engine openai: the model's name there; needed where there are several")
+    server_samples: int = _setting(
+        0, "with a server that tells no log-probabilities: how many grades to draw; 0 refuses it", least=0
+    )
+    server_requests: int = _setting(8, "requests that one server is sent side by side", least=1)
+    server_timeout: float = _setting(60.0, "seconds to wait for a server's next words", least=0.1)
     device: str = _setting("auto", "where transformers run: auto, cpu, cuda, mps")
     order: str = _setting("student", "what the list is sorted by", ("student", "fused"))
     mode: str = _setting("score_then_reason", "which is written first", ("score_then_reason", "reason_then_score"))

@@ -188,4 +188,7 @@ class Student:
 
 def _judgement(choices: Sequence[Choice], cut: bool) -> Judgement:
     p0, p1, p2 = (fmean(choice.probabilities[grade] for choice in choices) for grade in range(3))
-    return Judgement((p0, p1, p2), fmean(choice.mass for choice in choices), cut, len(choices))
+    mass = fmean(choice.mass for choice in choices)
+    bounded = tuple(sorted({grade for choice in choices for grade in choice.bounded}))
+    drawn = sum(choice.drawn for choice in choices)
+    return Judgement((p0, p1, p2), mass, cut, len(choices), bounded, drawn)

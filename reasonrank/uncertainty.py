@@ -45,6 +45,25 @@ def judgement_doubts(judgement: Judgement) -> tuple[Doubt, ...]:
                 "the rest went to other words.",
             )
         )
+    if judgement.bounded:
+        grades = ", ".join(map(str, judgement.bounded))
+        doubts.append(
+            Doubt(
+                "bounded_grades",
+                "upper bound",
+                f"The student's server did not list {'grade' if len(judgement.bounded) == 1 else 'the grades'} {grades} "
+                "among the likeliest words, so the probability shown is the most that it can be.",
+            )
+        )
+    if judgement.drawn:
+        doubts.append(
+            Doubt(
+                "drawn_grades",
+                "estimated",
+                f"The probabilities are an estimate from {judgement.drawn} grades that the student drew; "
+                "its server does not tell them.",
+            )
+        )
     if max(judgement.label_probabilities) < MAJORITY:
         doubts.append(
             Doubt("flat_distribution", "no clear grade", "No grade is more likely than the other two together.")

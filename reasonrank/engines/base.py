@@ -21,10 +21,15 @@ class Choice:
     Args:
         probabilities: Softmax over the choices only; sums to 1.
         mass: What the choices hold of the whole vocabulary's probability, in [0, 1].
+        bounded: Positions of choices that a server did not list among the likeliest tokens. Theirs are upper
+            bounds, which also count in ``mass``.
+        drawn: Of how many drawn tokens all this is an estimate; 0 where the model's own probabilities were read.
     """
 
     probabilities: tuple[float, ...]
     mass: float
+    bounded: tuple[int, ...] = ()
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
