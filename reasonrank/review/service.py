@@ -1,0 +1,502 @@
+"""What annotators and leads may do: every method takes who asks, and checks it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import statistics
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from reasonrank.errors import InputError, ReasonRankError
+from reasonrank.review import queue
+from reasonrank.review.checks import (
+    MAX_TEXT,
+    blind_half,
+    check_name,
+    check_seconds,
+    parse_blind,
+    parse_value,
+    plain_text,
+    value_to_json,
+)
+from reasonrank.review.items import item_doc_ids, without_answer
+from reasonrank.review.store import (
+    Store,
+    add_entries,
+    events,
+    find_item,
+    guideline_in_force,
+    guidelines,
+    insert_event,
+    standings,
+)
+from reasonrank.review.values import (
+    KINDS,
+    Action,
+    Entries,
+    Event,
+    Guideline,
+    Identity,
+    Item,
+    Kind,
+    Progress,
+    ReviewSet,
+    Standing,
+    Task,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from reasonrank.review.journal import Journal
+
+EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+MAX_GUIDELINE = 20_000
+
+
+class NotAllowedError(ReasonRankError):
+    """Whoever asked may not do or see this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo took back, and the item as it stands now for whoever took it back."""
+
+    event: Event
+    task: Task
+
+
+class Review:
+    """The review tab's back end. Methods may be called from many threads and processes at once.
+
+    A method that saves returns only when the event is committed, and, where a journal is given, when its segment
+    is durable; if it raises, nothing is acknowledged, and the same ``event_id`` can be submitted again.
+
+    Args:
+        store: The database.
+        journal: Where events go besides the database, on machines whose disk forgets.
+    """
+
+    def __init__(self, store: Store, journal: Journal | None = None) -> None:
+        self.store = store
+        self.journal = journal
+        if journal is not None:
+            self.store.add(journal.replay())
+        self.store.add_default_guidelines()
+        if journal is not None:
+            journal.keep(self.store.entries())
+
+    # -- sets and guidelines ---------------------------------------------------------------------------------
+
+    def sets(self, who: Identity) -> tuple[ReviewSet, ...]:
+        """All sets, the newest first."""
+        check_name(who.name)
+        return self.store.sets()
+
+    def create_set(
+        self,
+        who: Identity,
+        name: str,
+        *,
+        student: str,
+        engine: str,
+        prompt_version: str,
+        annotators_per_item: int = 2,
+        blind_first: bool = True,
+        lease_seconds: int = 1800,
+    ) -> ReviewSet:
+        """Make an empty set.
+
+        Raises:
+            InputError: The name is taken or unusable, or a number is out of range.
+            NotAllowedError: Only a lead makes sets.
+        """
+        _only_leads(who)
+        if not 1 <= annotators_per_item <= 100:
+            raise InputError(f"annotators_per_item is {annotators_per_item}; expected 1 to 100.")
+        if not 10 <= lease_seconds <= 7 * 86400:
+            raise InputError(f"lease_seconds is {lease_seconds}; expected 10 seconds to a week.")
+        made = ReviewSet(
+            uuid.uuid4().hex,
+            check_name(name),
+            student,
+            engine,
+            prompt_version,
+            annotators_per_item,
+            blind_first,
+            lease_seconds,
+            self.store.clock(),
+        )
+        self._add(Entries(sets=(made,)))
+        return made
+
+    def add_items(self, who: Identity, set_id: str, items: Iterable[Item]) -> int:
+        """Put items (of :func:`.items.ranking_items`) at the end of a set; returns how many were new.
+
+        Raises:
+            InputError: There is no such set.
+            NotAllowedError: Only a lead adds items.
+        """
+        _only_leads(who)
+        from sqlalchemy import func, select
+
+        from reasonrank.review.schema import item as table
+        from reasonrank.review.schema import review_set
+
+        with self.store.database.write() as connection:
+            # Locked, so that two who add at once do not take the same positions.
+            locked = select(review_set).where(review_set.c.set_id == set_id).with_for_update()
+            if connection.execute(locked).first() is None:
+                raise InputError("There is no such review set.")
+            known = set(connection.scalars(select(table.c.item_id).where(table.c.set_id == set_id)))
+            last = connection.scalar(select(func.max(table.c.position)).where(table.c.set_id == set_id))
+            start = 0 if last is None else last + 1
+            fresh = {item.item_id: item for item in items if item.item_id not in known}
+            if any(item.set_id != set_id for item in fresh.values()):
+                raise InputError("An item was made for another set.")
+            placed = [replace(item, position=start + number) for number, item in enumerate(fresh.values())]
+            for item in placed:
+                plain_text(item.query, "the question", 1_000_000)
+                plain_text(item.query_id, "query_id", 1_000)
+            added = add_entries(connection, Entries(items=tuple(placed)))
+        self._keep(added)
+        return len(added.items)
+
+    def guideline(self, kind: Kind) -> Guideline:
+        """The guideline in force."""
+        with self.store.database.read() as connection:
+            return guideline_in_force(connection, kind)
+
+    def guideline_versions(self, kind: Kind) -> tuple[Guideline, ...]:
+        """Every version, oldest first."""
+        with self.store.database.read() as connection:
+            return tuple(entry for entry in guidelines(connection) if entry.kind == kind)
+
+    def edit_guideline(self, who: Identity, kind: Kind, text: str, seen_version: int) -> Guideline:
+        """Append the next version.
+
+        Raises:
+            InputError: The text is empty, or somebody else made a version after ``seen_version``.
+            NotAllowedError: Only a lead edits guidelines.
+        """
+        _only_leads(who)
+        if kind not in KINDS:
+            raise InputError(f"There is no kind of item {kind!r}; expected one of {list(KINDS)}.")
+        text = plain_text(text, "the guideline", MAX_GUIDELINE)
+        if not text:
+            raise InputError("The guideline is empty; write what annotators should go by.")
+        with self.store.database.write() as connection:
+            newest = guideline_in_force(connection, kind).version
+            made = Guideline(kind, newest + 1, text, who.name, self.store.clock())
+            added = add_entries(connection, Entries(guidelines=(made,))) if newest == seen_version else Entries()
+        if not added.guidelines:
+            raise InputError("The guideline was edited by somebody else meanwhile; read it again first.")
+        self._keep(added)
+        return made
+
+    # -- an annotator's work ---------------------------------------------------------------------------------
+
+    def next_task(self, who: Identity, set_id: str) -> Task | None:
+        """The item that this annotator holds, or the next one; None when nothing is left for them now.
+
+        Raises:
+            InputError: There is no such set.
+        """
+        name = check_name(who.name)
+        chosen = self._set(set_id)
+        with self.store.database.write() as connection:
+            queue.lock_annotator(connection, name)
+            item_id = queue.claim(connection, set_id, name, self.store.clock(), chosen.lease_seconds)
+            return None if item_id is None else self._task(connection, item_id, name)
+
+    def open_task(self, who: Identity, item_id: str) -> Task:
+        """An item that this annotator was given, again; reserves it anew where it is still to be judged.
+
+        Raises:
+            InputError: There is no such item.
+            NotAllowedError: It was never given to this annotator.
+        """
+        name = check_name(who.name)
+        with self.store.database.write() as connection:
+            _, chosen = self._assigned(connection, item_id, name)
+            queue.renew(connection, item_id, name, self.store.clock() + chosen.lease_seconds)
+            return self._task(connection, item_id, name)
+
+    def grade(self, who: Identity, item_id: str, value: Any, *, event_id: str, seconds: float | None = None) -> Task:
+        """The blind half of a reason or a pair: the grade or the preferred side. The answer is shown after it.
+
+        Raises:
+            InputError: The value is not as expected.
+            NotAllowedError: The item was never given to this annotator.
+        """
+        return self._save(who, item_id, "grade", value, event_id, seconds)
+
+    def judge(self, who: Identity, item_id: str, value: Any, *, event_id: str, seconds: float | None = None) -> Task:
+        """A complete judgement, or a later edit of it; ``seconds`` counts both halves.
+
+        Raises:
+            InputError: The value is not as expected, or the blind half is still missing.
+            NotAllowedError: The item was never given to this annotator.
+        """
+        return self._save(who, item_id, "judge", value, event_id, seconds)
+
+    def skip(self, who: Identity, item_id: str, reason: str, *, event_id: str, seconds: float | None = None) -> Task:
+        """Leave an item to others, saying why.
+
+        Raises:
+            InputError: The reason is empty or too long.
+            NotAllowedError: The item was never given to this annotator.
+        """
+        return self._save(who, item_id, "skip", {"reason": reason}, event_id, seconds)
+
+    def undo(self, who: Identity, set_id: str, *, event_id: str) -> Undone | None:
+        """Take back the last thing this annotator did in a set; None when there is nothing to take back.
+
+        Undoing twice takes back the last two things.
+        """
+        name = check_name(who.name)
+        chosen = self._set(set_id)
+        with self.store.database.write() as connection:
+            queue.lock_annotator(connection, name)
+            made = _known_event(connection, event_id, name)
+            if made is None:
+                mine = events(connection, set_id=set_id, annotator=name)
+                gone = {event.undoes for event in mine}
+                last = [e for e in mine if e.action in ("grade", "judge", "skip") and e.event_id not in gone]
+                if not last:
+                    return None
+                made = replace(
+                    last[-1],
+                    event_id=event_id,
+                    action="undo",
+                    value=None,
+                    undoes=last[-1].event_id,
+                    seconds=None,
+                    source="page",
+                    at=self.store.clock(),
+                )
+                insert_event(connection, made)
+                queue.settle(connection, made.item_id, name, self.store.clock() + chosen.lease_seconds)
+            taken = next(e for e in events(connection, item_id=made.item_id) if e.event_id == made.undoes)
+            undone = Undone(taken, self._task(connection, made.item_id, name))
+        self._keep(Entries(events=(made,)))
+        return undone
+
+    def mine(self, who: Identity, set_id: str) -> tuple[Standing, ...]:
+        """What stands of this annotator in a set, in the order of the first submission: earlier and later."""
+        name = check_name(who.name)
+        with self.store.database.read() as connection:
+            found = standings(connection, set_id, name)
+            first: dict[str, int] = {}
+            for number, event in enumerate(events(connection, set_id=set_id, annotator=name)):
+                first.setdefault(event.item_id, number)
+        return tuple(sorted(found, key=lambda entry: first[entry.item.item_id]))
+
+    def history(self, who: Identity, item_id: str) -> tuple[Event, ...]:
+        """Everything this annotator ever did on an item, oldest first."""
+        with self.store.database.read() as connection:
+            return events(connection, item_id=item_id, annotator=check_name(who.name))
+
+    def progress(self, who: Identity, set_id: str) -> Progress:
+        """How far this annotator is."""
+        from sqlalchemy import func, select
+
+        from reasonrank.review.schema import item
+
+        name = check_name(who.name)
+        with self.store.database.read() as connection:
+            found = standings(connection, set_id, name)
+            total = connection.scalar(select(func.count()).select_from(item).where(item.c.set_id == set_id)) or 0
+            left = queue.left_for(connection, set_id, name)
+        judged = [entry.event for entry in found if entry.event.action == "judge"]
+        seconds = [event.seconds for event in judged if event.seconds is not None]
+        return Progress(
+            len(judged), len(found) - len(judged), left, int(total), statistics.median(seconds) if seconds else None
+        )
+
+    # -- how it is done --------------------------------------------------------------------------------------
+
+    def _save(
+        self, who: Identity, item_id: str, action: Action, given: Any, event_id: str, seconds: float | None
+    ) -> Task:
+        name = check_name(who.name)
+        with self.store.database.write() as connection:
+            queue.lock_annotator(connection, name)
+            item, chosen = self._assigned(connection, item_id, name)
+            made = _known_event(connection, event_id, name)
+            if made is None:
+                made = self._event(connection, item, chosen, name, action, given, event_id, check_seconds(seconds))
+                insert_event(connection, made)
+                until = self.store.clock() + chosen.lease_seconds
+                queue.settle(connection, item_id, name, until)
+            elif (made.item_id, made.action) != (item_id, action):
+                raise InputError("This event_id was used for something else; make a new one for every submission.")
+            task = self._task(connection, item_id, name)
+        self._keep(Entries(events=(made,)))
+        return task
+
+    def _event(
+        self,
+        connection: Connection,
+        item: Item,
+        chosen: ReviewSet,
+        name: str,
+        action: Action,
+        given: Any,
+        event_id: str,
+        seconds: float | None,
+    ) -> Event:
+        earlier = events(connection, item_id=item.item_id, annotator=name)
+        if action == "skip":
+            reason = plain_text(given["reason"], "the reason for skipping", MAX_TEXT)
+            if not reason:
+                raise InputError("Say why you skip this; a word is enough.")
+            value: dict[str, Any] = {"reason": reason}
+        elif action == "grade":
+            if item.kind == "document":
+                raise InputError("A document is graded in one step; submit a judgement.")
+            value = parse_blind(item, _with_sides(item, name, given))
+        else:
+            given = _with_sides(item, name, given)
+            if isinstance(given, Mapping) and item.kind == "reason" and given.get("grade") is None:
+                given = {**given, **(_graded(earlier) or {})}
+            value = value_to_json(parse_value(item, given))
+            if chosen.blind_first and not _revealed(earlier) and _has_answer(item):
+                raise InputError("Judge the document itself first; the student's answer is shown after that.")
+        return Event(
+            event_id,
+            item.item_id,
+            name,
+            action,
+            value,
+            None,
+            seconds,
+            guideline_in_force(connection, item.kind).version,
+            action != "skip" and chosen.blind_first and _is_blind(earlier, value),
+            "page",
+            self.store.clock(),
+        )
+
+    def _task(self, connection: Connection, item_id: str, name: str) -> Task:
+        item, chosen = find_item(connection, item_id)
+        mine = events(connection, item_id=item_id, annotator=name)
+        gone = {event.undoes for event in mine}
+        stands = [e for e in mine if e.action in ("judge", "skip") and e.event_id not in gone]
+        revealed = not chosen.blind_first or _revealed(mine)
+        left_id, right_id = sides(item, name)
+        return Task(
+            item if revealed else replace(item, content=without_answer(item)),
+            guideline_in_force(connection, item.kind),
+            revealed,
+            stands[-1] if stands else None,
+            _graded(mine),
+            left_id,
+            right_id,
+            agreement_with_student(item, stands[-1]) if stands else None,
+        )
+
+    def _assigned(self, connection: Connection, item_id: str, name: str) -> tuple[Item, ReviewSet]:
+        # One answer for items of others and items that do not exist, so that nobody learns which there are.
+        if not queue.was_assigned(connection, item_id, name):
+            raise NotAllowedError("This item was not given to you; take the next one.")
+        return find_item(connection, item_id)
+
+    def _set(self, set_id: str) -> ReviewSet:
+        for entry in self.store.sets():
+            if entry.set_id == set_id:
+                return entry
+        raise InputError("There is no such review set.")
+
+    def _add(self, entries: Entries) -> Entries:
+        added = self.store.add(entries)
+        self._keep(added)
+        return added
+
+    def _keep(self, entries: Entries) -> None:
+        if self.journal is not None:
+            self.journal.keep(entries)
+
+
+def sides(item: Item, annotator: str) -> tuple[str, str]:
+    """Which document of a pair stands left and which right for this annotator: by chance, and always the same.
+
+    Empty for other kinds.
+    """
+    if item.kind != "pair":
+        return "", ""
+    first, second = item_doc_ids(item)
+    odd = hashlib.sha256(f"{item.item_id}\0{annotator}".encode()).digest()[0] % 2
+    return (second, first) if odd else (first, second)
+
+
+def agreement_with_student(item: Item, event: Event) -> bool | None:
+    """Whether a judgement agrees with the student: the grade with its label, the better document with its choice."""
+    if event.action == "skip" or event.value is None:
+        return None
+    if item.kind == "pair":
+        chosen = event.value["preferred"]
+        if chosen == "equal":
+            return None
+        return bool(event.value[f"{chosen}_id"] == item.content["comparison"]["preferred_id"])
+    student, grade = item.content["student"], event.value.get("grade")
+    return None if student is None or grade is None else bool(grade == student["label"])
+
+
+def _only_leads(who: Identity) -> None:
+    check_name(who.name)
+    if who.role != "lead":
+        raise NotAllowedError("Only a lead may do this.")
+
+
+def _with_sides(item: Item, name: str, given: Any) -> Any:
+    """A pair's judgement with the sides as this annotator was shown them, whatever was sent."""
+    if item.kind != "pair" or not isinstance(given, Mapping):
+        return given
+    left_id, right_id = sides(item, name)
+    return {**given, "left_id": left_id, "right_id": right_id}
+
+
+def _has_answer(item: Item) -> bool:
+    """Whether there is something to judge after the blind half."""
+    return item.kind == "reason" or (item.kind == "pair" and bool(item.content["comparison"]["text"].strip()))
+
+
+def _revealed(mine: Iterable[Event]) -> bool:
+    # Also by what was taken back since: what was once seen stays seen.
+    return any(event.action in ("grade", "judge") for event in mine)
+
+
+def _graded(mine: Iterable[Event]) -> dict[str, Any] | None:
+    """The blind half that stands, from the latest event that has one."""
+    mine = list(mine)
+    gone = {event.undoes for event in mine}
+    halves = [blind_half(event.value or {}) for event in mine if event.action == "grade" and event.event_id not in gone]
+    return halves[-1] if halves else None
+
+
+def _is_blind(earlier: Iterable[Event], value: Mapping[str, Any]) -> bool:
+    first = next((event for event in earlier if event.action in ("grade", "judge")), None)
+    return first is None or blind_half(first.value or {}) == blind_half(value)
+
+
+def _known_event(connection: Connection, event_id: str, name: str) -> Event | None:
+    """An event that was stored under this id before; of somebody else it is refused.
+
+    Raises:
+        InputError: The id is unusable or taken.
+    """
+    from sqlalchemy import select
+
+    from reasonrank.review.schema import event
+
+    if not isinstance(event_id, str) or not EVENT_ID.fullmatch(event_id):
+        raise InputError("event_id is not 8 to 64 letters, digits, - or _; make a new one for every submission.")
+    row = connection.execute(select(event).where(event.c.event_id == event_id)).mappings().first()
+    if row is None:
+        return None
+    if row["annotator"] != name:
+        raise InputError("This event_id was used for something else; make a new one for every submission.")
+    return Event(**{field: row[field] for field in Event.__dataclass_fields__})
