@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from reasonrank.corpora.base import Corpus
 from reasonrank.corpora.collection import load_collection
 from reasonrank.errors import InputError, MissingDependencyError, ReasonRankError
-from reasonrank.formats import Qrels
 from reasonrank.prompts import one_line, passage_text
 
 DATASET_ID = "reasonrank-collection"
@@ -75,7 +74,7 @@ def _write(path: Path, rows: Iterable[tuple[str, str]]) -> None:
     path.write_text("".join(f"{key}\t{text}\n" for key, text in rows), encoding="utf-8")
 
 
-def _qrels_lines(qrels: Qrels) -> Iterable[str]:
+def _qrels_lines(qrels: Mapping[str, Mapping[str, int]]) -> Iterable[str]:
     for query_id, grades in sorted(qrels.items()):
         for doc_id, grade in sorted(grades.items()):
             yield f"{query_id} 0 {doc_id} {grade}\n"
