@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def load_engine(settings: Settings, progress: Progress | None = None) -> Engine:
     """
     weights = resolve(settings)
     _warn_of_prompts(weights.adapter)
+    if settings.engine == "openai":
+        return _on_servers(weights, settings, progress)
     if engine_choice(settings) == "transformers":
         return _on_transformers(weights, settings, progress)
     from reasonrank.engines.conversion import ConversionError
@@ -68,6 +71,8 @@ def student_info(settings: Settings) -> StudentInfo:
     if settings.student == "none":
         return StudentInfo("none", None, "none")
     engine = engine_choice(settings)
+    if engine == "openai":
+        return StudentInfo(Path(settings.server_model).name or "the server's model", None, engine)
     if settings.student not in ("base", "default") and not is_path(settings.student):
         folder = cached_adapter(settings.student)
         if folder is None:
@@ -92,6 +97,27 @@ def engine_choice(settings: Settings) -> str:
     import ctranslate2  # in place of torch, which takes seconds to import
 
     return "transformers" if ctranslate2.get_cuda_device_count() > 0 else "ctranslate2"
+
+
+def _on_servers(weights: Weights, settings: Settings, progress: Progress | None) -> Engine:
+    try:
+        from reasonrank.engines.openai import OpenAIEngine
+        from reasonrank.engines.pool import Pool
+        from reasonrank.engines.server import Server, server_addresses
+        from reasonrank.engines.serving import find_served
+        from reasonrank.engines.tokens import student_tokenizer
+    except ImportError as error:
+        raise MissingDependencyError("httpx2 or tokenizers", "pip install 'reasonrank[app]'") from error
+    addresses = server_addresses(settings.server)
+    if progress:
+        progress("Asking the student's server" + ("s" if len(addresses) > 1 else ""), 0.0)
+    key = os.environ.get("REASONRANK_SERVER_KEY", "")
+    pool = Pool([Server(url, key, settings.server_timeout) for url in addresses], patience=settings.server_timeout)
+    tokenizer = student_tokenizer(weights.base, settings.cache)
+    served = find_served(pool.servers, tokenizer, settings.server_model, weights.adapter and weights.adapter.name)
+    return OpenAIEngine(
+        pool, served, tokenizer, samples=settings.server_samples, requests=settings.server_requests
+    )
 
 
 def _on_transformers(weights: Weights, settings: Settings, progress: Progress | None) -> Engine:

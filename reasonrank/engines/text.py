@@ -36,6 +36,7 @@ class TextTokenizer:
         self._tokenizer.encode_special_tokens = True
         added = self._tokenizer.get_added_tokens_decoder()
         self.end_ids = frozenset(end_ids) | {number for number, token in added.items() if token.special}
+        self.control_tokens = tuple(token.content for token in added.values() if token.special)
 
     @classmethod
     def of(cls, tokenizer: Any, end_ids: Iterable[int] = ()) -> TextTokenizer:
