@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 from reasonrank.data import GRADES
@@ -142,7 +143,7 @@ def _spans(given: Any, length: int) -> tuple[tuple[int, int], ...]:
             raise InputError(f"wrong_spans has {str(span)[:40]!r}; expected [start, end] within 0 to {length}.")
         spans.append((span[0], span[1]))
     spans.sort()
-    if any(later[0] < earlier[1] for earlier, later in zip(spans, spans[1:], strict=False)):
+    if any(later[0] < earlier[1] for earlier, later in pairwise(spans)):
         raise InputError("wrong_spans overlap; mark each place once.")
     return tuple(spans)
 

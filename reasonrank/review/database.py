@@ -153,8 +153,8 @@ def _plain_errors() -> Iterator[None]:
 
     try:
         yield
-    except IntegrityError:
-        raise
+    except IntegrityError as error:
+        raise InputError("This does not fit what is stored already; nothing was changed.") from error
     except DBAPIError as error:
         first = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
         raise ReasonRankError(f"The review database did not do what was asked: {first}.") from error

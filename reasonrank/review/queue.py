@@ -6,20 +6,27 @@ locked ones; on SQLite a writing transaction is alone anyway.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
+from sqlalchemy import Connection, Exists, Table, and_, case, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reasonrank.review.schema import annotator as annotators
+from reasonrank.review.schema import assignment, item, place, standing
 from reasonrank.review.values import Item
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+
+def insert_if_new(connection: Connection, table: Table, row: dict[str, Any], *keys: str) -> bool:
+    """Insert a row unless its key is there; whether it was inserted."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(row).on_conflict_do_nothing(index_elements=list(keys))
+    return bool(connection.execute(statement).rowcount)
 
 
-def add_places(connection: Connection, item: Item, count: int) -> None:
+def add_places(connection: Connection, added: Item, count: int) -> None:
     """Open ``count`` places for a new item."""
-    from reasonrank.review.schema import place
-
     rows = [
-        {"item_id": item.item_id, "number": number, "set_id": item.set_id, "position": item.position, "done": False}
+        {"item_id": added.item_id, "number": number, "set_id": added.set_id, "position": added.position, "done": False}
         for number in range(1, count + 1)
     ]
     connection.execute(place.insert(), rows)
@@ -27,14 +34,8 @@ def add_places(connection: Connection, item: Item, count: int) -> None:
 
 def lock_annotator(connection: Connection, name: str) -> None:
     """Let only one transaction at a time act for this annotator."""
-    from sqlalchemy import select
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    from reasonrank.review.schema import annotator
-
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(insert(annotator).values(name=name).on_conflict_do_nothing())
-    connection.execute(select(annotator).where(annotator.c.name == name).with_for_update())
+    insert_if_new(connection, annotators, {"name": name}, "name")
+    connection.execute(select(annotators).where(annotators.c.name == name).with_for_update())
 
 
 def claim(connection: Connection, set_id: str, annotator: str, now: float, lease_seconds: float) -> str | None:
@@ -46,23 +47,14 @@ def claim(connection: Connection, set_id: str, annotator: str, now: float, lease
     Returns:
         The item's id, or None when nothing is left for this annotator now.
     """
-    from sqlalchemy import and_, case, exists, or_, select, update
-
-    from reasonrank.review.schema import place, standing
-
     other = place.alias()
     own = place.c.annotator == annotator
     free = or_(place.c.annotator.is_(None), place.c.lease_until < now)
     has_another = exists().where(other.c.item_id == place.c.item_id, other.c.annotator == annotator)
-    finished = exists().where(
-        standing.c.item_id == place.c.item_id,
-        standing.c.annotator == annotator,
-        standing.c.action.in_(("judge", "skip")),
-    )
     chosen = connection.execute(
         select(place.c.item_id, place.c.number)
         .where(place.c.set_id == set_id, place.c.done.is_(False))
-        .where(or_(own, and_(free, ~has_another)), ~finished)
+        .where(or_(own, and_(free, ~has_another)), ~_finished(annotator))
         .order_by(case((own, 0), else_=1), place.c.position, place.c.number)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -80,31 +72,18 @@ def claim(connection: Connection, set_id: str, annotator: str, now: float, lease
 
 def renew(connection: Connection, item_id: str, annotator: str, until: float) -> None:
     """Keep the annotator's place, if they still have one, until then."""
-    from sqlalchemy import update
-
-    from reasonrank.review.schema import place
-
     mine = (place.c.item_id == item_id, place.c.annotator == annotator, place.c.done.is_(False))
     connection.execute(update(place).where(*mine).values(lease_until=until))
 
 
 def note_assignment(connection: Connection, item_id: str, annotator: str, now: float) -> None:
     """Remember for ever that this annotator was given this item."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    from reasonrank.review.schema import assignment
-
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {"item_id": item_id, "annotator": annotator, "assigned_at": now}
-    connection.execute(insert(assignment).values(row).on_conflict_do_nothing())
+    insert_if_new(connection, assignment, row, "item_id", "annotator")
 
 
 def was_assigned(connection: Connection, item_id: str, annotator: str) -> bool:
     """Whether this annotator was ever given this item."""
-    from sqlalchemy import select
-
-    from reasonrank.review.schema import assignment
-
     mine = (assignment.c.item_id == item_id, assignment.c.annotator == annotator)
     return connection.execute(select(assignment).where(*mine)).first() is not None
 
@@ -116,10 +95,6 @@ def settle(connection: Connection, item_id: str, annotator: str, hold_until: flo
     submitted is refused because somebody was faster. A skip gives the place back. With nothing standing, the
     place is kept until ``hold_until``, or given back without it.
     """
-    from sqlalchemy import func, select, update
-
-    from reasonrank.review.schema import item, place, standing
-
     # Lock the item's places in one order, so that two annotators settling at once cannot take the same one.
     places = connection.execute(
         select(place).where(place.c.item_id == item_id).order_by(place.c.number).with_for_update()
@@ -151,16 +126,16 @@ def settle(connection: Connection, item_id: str, annotator: str, hold_until: flo
 
 def left_for(connection: Connection, set_id: str, annotator: str) -> int:
     """How many items of a set may still come to this annotator."""
-    from sqlalchemy import exists, func, select
+    counted = select(func.count(func.distinct(place.c.item_id))).where(
+        place.c.set_id == set_id, place.c.done.is_(False), ~_finished(annotator)
+    )
+    return int(connection.scalar(counted) or 0)
 
-    from reasonrank.review.schema import place, standing
 
-    finished = exists().where(
+def _finished(annotator: str) -> Exists:
+    """Whether something stands of this annotator on the item of the place at hand."""
+    return exists().where(
         standing.c.item_id == place.c.item_id,
         standing.c.annotator == annotator,
         standing.c.action.in_(("judge", "skip")),
     )
-    counted = select(func.count(func.distinct(place.c.item_id))).where(
-        place.c.set_id == set_id, place.c.done.is_(False), ~finished
-    )
-    return int(connection.scalar(counted) or 0)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection, func, select
+
 from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.review import queue
 from reasonrank.review.checks import (
@@ -23,6 +25,9 @@ from reasonrank.review.checks import (
     value_to_json,
 )
 from reasonrank.review.items import item_doc_ids, without_answer
+from reasonrank.review.schema import event as event_table
+from reasonrank.review.schema import item as item_table
+from reasonrank.review.schema import review_set
 from reasonrank.review.store import (
     Store,
     add_entries,
@@ -49,8 +54,6 @@ from reasonrank.review.values import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from reasonrank.review.journal import Journal
 
 EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -141,18 +144,14 @@ class Review:
             NotAllowedError: Only a lead adds items.
         """
         _only_leads(who)
-        from sqlalchemy import func, select
-
-        from reasonrank.review.schema import item as table
-        from reasonrank.review.schema import review_set
 
         with self.store.database.write() as connection:
             # Locked, so that two who add at once do not take the same positions.
             locked = select(review_set).where(review_set.c.set_id == set_id).with_for_update()
             if connection.execute(locked).first() is None:
                 raise InputError("There is no such review set.")
-            known = set(connection.scalars(select(table.c.item_id).where(table.c.set_id == set_id)))
-            last = connection.scalar(select(func.max(table.c.position)).where(table.c.set_id == set_id))
+            known = set(connection.scalars(select(item_table.c.item_id).where(item_table.c.set_id == set_id)))
+            last = connection.scalar(select(func.max(item_table.c.position)).where(item_table.c.set_id == set_id))
             start = 0 if last is None else last + 1
             fresh = {item.item_id: item for item in items if item.item_id not in known}
             if any(item.set_id != set_id for item in fresh.values()):
@@ -302,19 +301,23 @@ class Review:
 
     def progress(self, who: Identity, set_id: str) -> Progress:
         """How far this annotator is."""
-        from sqlalchemy import func, select
-
-        from reasonrank.review.schema import item
 
         name = check_name(who.name)
         with self.store.database.read() as connection:
             found = standings(connection, set_id, name)
-            total = connection.scalar(select(func.count()).select_from(item).where(item.c.set_id == set_id)) or 0
+            total = (
+                connection.scalar(select(func.count()).select_from(item_table).where(item_table.c.set_id == set_id))
+                or 0
+            )
             left = queue.left_for(connection, set_id, name)
         judged = [entry.event for entry in found if entry.event.action == "judge"]
         seconds = [event.seconds for event in judged if event.seconds is not None]
         return Progress(
-            len(judged), len(found) - len(judged), left, int(total), statistics.median(seconds) if seconds else None
+            len(judged),
+            len(found) - len(judged),
+            left,
+            int(total or 0),
+            statistics.median(seconds) if seconds else None,
         )
 
     # -- how it is done --------------------------------------------------------------------------------------
@@ -488,13 +491,10 @@ def _known_event(connection: Connection, event_id: str, name: str) -> Event | No
     Raises:
         InputError: The id is unusable or taken.
     """
-    from sqlalchemy import select
-
-    from reasonrank.review.schema import event
 
     if not isinstance(event_id, str) or not EVENT_ID.fullmatch(event_id):
         raise InputError("event_id is not 8 to 64 letters, digits, - or _; make a new one for every submission.")
-    row = connection.execute(select(event).where(event.c.event_id == event_id)).mappings().first()
+    row = connection.execute(select(event_table).where(event_table.c.event_id == event_id)).mappings().first()
     if row is None:
         return None
     if row["annotator"] != name:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, Table, select
 
 from reasonrank.errors import InputError
 from reasonrank.review import queue
 from reasonrank.review.checks import parse_value
 from reasonrank.review.database import Database
 from reasonrank.review.guidelines import DEFAULTS
+from reasonrank.review.schema import event, guideline, item, review_set, standing
 from reasonrank.review.values import Entries, Event, Guideline, Item, Kind, ReviewSet, Standing
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Select, Table
 
 Clock = Callable[[], float]
 Value = TypeVar("Value")
@@ -55,7 +55,6 @@ class Store:
 
     def sets(self) -> tuple[ReviewSet, ...]:
         """All sets, the newest first."""
-        from reasonrank.review.schema import review_set
 
         with self.database.read() as connection:
             ordered = review_set.select().order_by(review_set.c.created_at.desc(), review_set.c.name)
@@ -90,7 +89,6 @@ class Store:
 
     def entries(self, set_ids: Iterable[str] | None = None) -> Entries:
         """Everything of these sets (all by default), as an export or a segment carries it."""
-        from reasonrank.review.schema import review_set
 
         with self.database.read() as connection:
             chosen = list(_values(connection, review_set.select().order_by(review_set.c.created_at), ReviewSet))
@@ -107,7 +105,6 @@ class Store:
 
 def add_entries(connection: Connection, entries: Entries) -> Entries:
     """:meth:`Store.add` within a transaction."""
-    from reasonrank.review.schema import event, guideline, item, review_set
 
     _check_names(connection, entries.sets)
     new_sets = _insert_new(connection, review_set, entries.sets, "set_id")
@@ -121,14 +118,13 @@ def add_entries(connection: Connection, entries: Entries) -> Entries:
     new_guidelines = _insert_new(connection, guideline, entries.guidelines, "kind", "version")
     _check_items(connection, entries.events)
     new_events = _insert_new(connection, event, entries.events, "event_id")
-    for entry in {(new.item_id, new.annotator): new for new in new_events}.values():
-        queue.settle(connection, entry.item_id, entry.annotator)
+    for item_id, name in sorted({(new.item_id, new.annotator) for new in new_events}):  # sorted: no deadlocks
+        queue.settle(connection, item_id, name)
     return Entries(tuple(new_sets), tuple(new_items), tuple(new_guidelines), tuple(new_events))
 
 
 def items(connection: Connection, set_id: str) -> tuple[Item, ...]:
     """A set's items in their order."""
-    from reasonrank.review.schema import item
 
     return tuple(_values(connection, item.select().where(item.c.set_id == set_id).order_by(item.c.position), Item))
 
@@ -139,7 +135,6 @@ def find_item(connection: Connection, item_id: str) -> tuple[Item, ReviewSet]:
     Raises:
         InputError: There is no such item.
     """
-    from reasonrank.review.schema import item, review_set
 
     found = list(_values(connection, item.select().where(item.c.item_id == item_id), Item))
     if not found:
@@ -150,7 +145,6 @@ def find_item(connection: Connection, item_id: str) -> tuple[Item, ReviewSet]:
 
 def guidelines(connection: Connection) -> tuple[Guideline, ...]:
     """Every version, oldest first."""
-    from reasonrank.review.schema import guideline
 
     return tuple(_values(connection, guideline.select().order_by(guideline.c.version, guideline.c.kind), Guideline))
 
@@ -164,7 +158,6 @@ def events(
     connection: Connection, *, set_id: str | None = None, item_id: str | None = None, annotator: str | None = None
 ) -> tuple[Event, ...]:
     """Events in the order in which they were stored, narrowed down by whatever is given."""
-    from reasonrank.review.schema import event, item
 
     chosen = event.select().order_by(event.c.seq)
     if set_id is not None:
@@ -180,7 +173,6 @@ def events(
 
 def standings(connection: Connection, set_id: str, annotator: str | None = None) -> tuple[Standing, ...]:
     """What stands in a set, of everyone or of one annotator; adjudications are among it."""
-    from reasonrank.review.schema import item, standing
 
     by_id = {entry.item_id: entry for entry in items(connection, set_id)}
     chosen = (
@@ -201,13 +193,11 @@ def standings(connection: Connection, set_id: str, annotator: str | None = None)
 
 def insert_event(connection: Connection, entry: Event) -> None:
     """Append one event that is known to be new."""
-    from reasonrank.review.schema import event
 
     connection.execute(event.insert(), asdict(entry))
 
 
 def _check_names(connection: Connection, sets: Sequence[ReviewSet]) -> None:
-    from reasonrank.review.schema import review_set
 
     taken = {row.name: row.set_id for row in connection.execute(review_set.select())}
     for entry in sets:
@@ -216,9 +206,6 @@ def _check_names(connection: Connection, sets: Sequence[ReviewSet]) -> None:
 
 
 def _check_items(connection: Connection, new: Sequence[Event]) -> None:
-    from sqlalchemy import select
-
-    from reasonrank.review.schema import item
 
     if not new:
         return
@@ -230,16 +217,8 @@ def _check_items(connection: Connection, new: Sequence[Event]) -> None:
 
 def _insert_new(connection: Connection, table: Table, values: Sequence[Value], *keys: str) -> list[Value]:
     """Insert the rows whose key is not there yet, and return just these."""
-    from sqlalchemy.dialects import postgresql, sqlite
 
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    new = []
-    for value in values:
-        row = asdict(value)  # type: ignore[call-overload]
-        done = connection.execute(insert(table).values(row).on_conflict_do_nothing(index_elements=list(keys)))
-        if done.rowcount:
-            new.append(value)
-    return new
+    return [value for value in values if queue.insert_if_new(connection, table, asdict(value), *keys)]  # type: ignore[call-overload]
 
 
 def _values(connection: Connection, chosen: Select, kind: type[Value]) -> Iterable[Value]:
