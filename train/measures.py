@@ -79,6 +79,49 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
     return Interval(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A mean over ``count`` values with its 95% bootstrap interval over lists; all None where there is no value."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+def figure(values: Mapping[str, Sequence[float]], seed: int = 0) -> Figure:
+    """Mean over all values of all lists; whole lists are drawn for its interval, as values of one list hang together.
+
+    Args:
+        values: By query_id; a list may be empty.
+        seed: Of the bootstrap.
+
+    >>> figure({"q": [1.0, 0.0], "r": [1.0], "s": []}).count
+    3
+    """
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    filled = [list(of) for of in values.values() if of]
+    count = sum(map(len, filled))
+    if not count:
+        return Figure(None, None, None, 0)
+    mean = sum(map(sum, filled)) / count
+    if len(filled) < 2 or len({(sum(of), len(of)) for of in filled}) < 2:
+        return Figure(mean, mean, mean, count)
+    sums, counts = np.array([sum(of) for of in filled]), np.array([len(of) for of in filled])  # (lists,)
+    result: Any = bootstrap(
+        (sums, counts),
+        lambda x, n, axis: x.sum(axis=axis) / n.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=seed,
+    )
+    return Figure(mean, float(result.confidence_interval.low), float(result.confidence_interval.high), count)
+
+
 def paired_p_value(ours: Mapping[str, float], theirs: Mapping[str, float], seed: int = 0) -> float:
     """Two-sided p of a paired permutation (sign-flip) test of the mean difference over the same queries."""
     from scipy.stats import permutation_test
