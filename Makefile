@@ -50,5 +50,5 @@ $(VENV)/.app: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.app
 	@echo "Installing what tests and training need ..."
-	$(PIP) --editable ".[app,train,dev]"
+	$(PIP) --editable ".[app,serve,train,dev]"
 	@touch $@

@@ -13,7 +13,8 @@ from typing import Any
 
 from reasonrank import __version__
 from reasonrank.data import Ranking
-from reasonrank.errors import ReasonRankError
+from reasonrank.errors import InputError, ReasonRankError
+from reasonrank.serve import command as server
 from reasonrank.settings import Settings
 
 Command = Callable[[argparse.Namespace], int]
@@ -58,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     rerank.add_argument("--json-out", type=Path, help="JSON lines to write: the object of search, one query a line")
     _settings(rerank, "student", "base", "engine", "device", "order", "mode", "samples", "cache", *SERVER)
     rerank.add_argument("--explain", type=int, default=0, help="reasons for so many documents from the top")
+    rerank.add_argument("--resume", action="store_true", help="append to the outputs what they do not have yet")
+    rerank.add_argument("--workers", type=int, default=1, help="lists reranked side by side; for servers")
     rerank.set_defaults(command=_rerank)
 
     index = commands.add_parser("index", help="build a corpus's index ahead of time")
@@ -68,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="tell what works on this machine")
     _settings(doctor, "student", "base", "engine", "device", "encoder", "cache", *SERVER)
     doctor.set_defaults(command=_doctor)
+
+    serve = commands.add_parser("serve", help="serve the page, the HTTP interface and the MCP tools")
+    mcp = commands.add_parser("mcp", help="offer search, rerank and compare as MCP tools over stdin and stdout")
+    for served, command in ((serve, server.serve), (mcp, server.mcp)):
+        _settings(served, *Settings.__dataclass_fields__)
+        served.set_defaults(command=command)
+    server.add_flags(serve)
     return parser
 
 
@@ -111,29 +121,34 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _rerank(options: argparse.Namespace) -> int:
-    from contextlib import ExitStack
-
     from tqdm import tqdm
 
-    from reasonrank.formats import read_candidates, replacing, run_lines
+    from reasonrank.batch import CandidateList, FreshOutput, ResumedOutput, side_by_side
+    from reasonrank.formats import read_candidates
     from reasonrank.pipeline import Pipeline
-    from reasonrank.serialize import ranking_to_json
 
     settings = _load_settings(options)
+    if options.workers < 1:
+        raise InputError(f"--workers is {options.workers}; it must be at least 1.")
     pipeline = Pipeline(settings)
+
+    def ranked(one: CandidateList) -> Ranking:
+        ranking = _last(step.ranking for step in pipeline.rerank(*one))
+        if "score" in ranking.problems:
+            # A run in the first stage's order under the student's name would be a wrong figure.
+            raise ReasonRankError(f"query {one[0].query_id}: {ranking.problems['score']}")
+        return ranking
+
     code = 0
-    with ExitStack() as files:
-        run = files.enter_context(replacing(options.run))
-        objects = files.enter_context(replacing(options.json_out)) if options.json_out else None
-        for query, candidates in tqdm(read_candidates(options.candidates), unit=" lists", file=sys.stderr):
-            ranking = _last(step.ranking for step in pipeline.rerank(query, candidates))
-            if "score" in ranking.problems:
-                # A run in the first stage's order under the student's name would be a wrong figure.
-                raise ReasonRankError(f"query {query.query_id}: {ranking.problems['score']}")
+    with (
+        ResumedOutput(options.run, options.json_out, settings)
+        if options.resume
+        else FreshOutput(options.run, options.json_out)
+    ) as output:
+        lists = output.missing(read_candidates(options.candidates))
+        for ranking in tqdm(side_by_side(ranked, lists, options.workers), unit=" lists", file=sys.stderr):
             code = max(code, _report(ranking))
-            run.writelines(run_lines(ranking))
-            if objects is not None:
-                objects.write(json.dumps(ranking_to_json(ranking), ensure_ascii=False) + "\n")
+            output.write(ranking)
     return code
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from reasonrank.errors import InputError
 
@@ -64,7 +64,7 @@ class Settings:
                 raise InputError(f"{item.name} is {value}; it must be at least {meta['least']}.")
 
     @classmethod
-    def load(cls, environment: Mapping[str, str] | None = None, **flags: Any) -> Settings:
+    def load(cls, environment: Mapping[str, str] | None = None, **flags: Any) -> Self:
         """Settings from the environment, overridden by the flags that are not None.
 
         Raises:

@@ -1,0 +1,87 @@
+"""What a server adds to the settings: its address, who may use it, and the bounds on what it is asked."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Any
+
+from reasonrank.errors import InputError
+from reasonrank.settings import Settings
+
+
+def _setting(default: Any, text: str, least: float | None = None, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": text, "choices": (), "least": least})
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings(Settings):
+    """All settings of the app, and those of its server; each is an environment variable too, as there.
+
+    Lists are texts with commas. Keys have no flag: a command line is seen by everybody on the machine.
+    """
+
+    host: str = _setting("127.0.0.1", "address to listen at; any but this machine's own needs REASONRANK_API_KEYS")
+    port: int = _setting(8000, "port to listen at; 0 takes a free one", least=0)
+    api_keys: str = _setting("", "keys that programs must send, with commas between them", secret=True)
+    cors_origins: str = _setting("", "web origins whose pages may call the interface, with commas between them")
+    allowed_hosts: str = _setting("", "names under which the server is asked for; any where keys are set")
+    page: bool = _setting(True, "serve the page too")
+    mcp: bool = _setting(True, "serve the MCP tools at /mcp too")
+    log_queries: bool = _setting(False, "write the text of questions to the log")
+    corpora: str = _setting("", "further corpora that may be asked for by name, with commas between them")
+    max_body_bytes: int = _setting(4 << 20, "larger requests are refused", least=1024)
+    max_documents: int = _setting(200, "requests with more documents are refused", least=1)
+    max_document_chars: int = _setting(20_000, "requests with longer documents are refused", least=1)
+    max_k: int = _setting(100, "most documents that a search may return", least=1)
+    max_explain: int = _setting(10, "most reasons that a request may ask for", least=0)
+    running: int = _setting(2, "requests that the student works on at once", least=1)
+    waiting: int = _setting(64, "requests that may wait for it; more are refused with 429", least=0)
+    wait_seconds: float = _setting(60.0, "a request that waited longer is refused with 429", least=0.1)
+    request_seconds: float = _setting(120.0, "a request that takes longer is ended with what it reached", least=0.1)
+    body_seconds: float = _setting(10.0, "a request's body must arrive within this time", least=0.1)
+    drain_seconds: float = _setting(6.0, "when told to stop, requests get this long to finish", least=0.0)
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if self.port > 65_535:
+            raise InputError(f"port is {self.port}; it must be at most 65535.")
+        if not self.keys and not is_loopback(self.host):
+            raise InputError(
+                f"Without API keys only this machine may connect, and host is {self.host!r}; set REASONRANK_API_KEYS, "
+                "or leave host at 127.0.0.1."
+            )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return listed(self.api_keys)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that a request's ``Host`` may have; any (``*``) where keys protect the interface.
+
+        Without keys, a page of a foreign site could otherwise reach this machine under the site's own name.
+        """
+        named = listed(self.allowed_hosts)
+        if named:
+            return named
+        return ("*",) if self.keys else ("127.0.0.1", "localhost", "[::1]", "::1", self.host)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a text with commas, without white space or empty ones.
+
+    >>> listed(" a, b,,")
+    ('a', 'b')
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine reach this address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
