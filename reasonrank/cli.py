@@ -123,7 +123,7 @@ def _search(options: argparse.Namespace) -> int:
 def _rerank(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from reasonrank.batch import CandidateList, FreshOutput, ResumedOutput, side_by_side
+    from reasonrank.batch import CandidateList, fresh_output, resumed_output, side_by_side
     from reasonrank.formats import read_candidates
     from reasonrank.pipeline import Pipeline
 
@@ -141,9 +141,9 @@ def _rerank(options: argparse.Namespace) -> int:
 
     code = 0
     with (
-        ResumedOutput(options.run, options.json_out, settings)
+        resumed_output(options.run, options.json_out, settings)
         if options.resume
-        else FreshOutput(options.run, options.json_out)
+        else fresh_output(options.run, options.json_out)
     ) as output:
         lists = output.missing(read_candidates(options.candidates))
         for ranking in tqdm(side_by_side(ranked, lists, options.workers), unit=" lists", file=sys.stderr):

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from reasonrank.data import Candidate, Document, Query, Ranking, StageScore
 from reasonrank.errors import InputError
+from reasonrank.seen import SeenIds
 
 Qrels = dict[str, dict[str, int]]
 """Grade by query_id and doc_id."""
@@ -65,15 +66,13 @@ def read_candidates(path: Path) -> Iterator[tuple[Query, list[Candidate]]]:
     Raises:
         InputError: A line is not as expected; the message has its number.
     """
-    seen: set[str] = set()
-    with open_text(path) as file:
+    with SeenIds() as seen, open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             query, candidates = _candidate_list(line, f"{path.name}, line {number}")
-            if query.query_id in seen:
+            if not seen.add(query.query_id):
                 raise InputError(f"{path.name}, line {number}: query_id {query.query_id!r} came before.")
-            seen.add(query.query_id)
             yield query, candidates
 
 

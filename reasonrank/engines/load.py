@@ -115,9 +115,7 @@ def _on_servers(weights: Weights, settings: Settings, progress: Progress | None)
     pool = Pool([Server(url, key, settings.server_timeout) for url in addresses], patience=settings.server_timeout)
     tokenizer = student_tokenizer(weights.base, settings.cache)
     served = find_served(pool.servers, tokenizer, settings.server_model, weights.adapter and weights.adapter.name)
-    return OpenAIEngine(
-        pool, served, tokenizer, samples=settings.server_samples, requests=settings.server_requests
-    )
+    return OpenAIEngine(pool, served, tokenizer, samples=settings.server_samples, requests=settings.server_requests)
 
 
 def _on_transformers(weights: Weights, settings: Settings, progress: Progress | None) -> Engine:

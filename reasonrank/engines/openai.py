@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
-from os.path import commonprefix
 from typing import Any, TypeVar
 
 from reasonrank.encoding import encode, encode_choice
@@ -27,7 +26,7 @@ from reasonrank.engines.replies import (
     read_piece,
     read_pieces,
 )
-from reasonrank.engines.server import Refused, Server, Unavailable
+from reasonrank.engines.server import RefusedError, Server, UnavailableError
 from reasonrank.engines.serving import Served
 from reasonrank.engines.text import TextTokenizer
 from reasonrank.errors import Cancelled, EngineError
@@ -132,7 +131,7 @@ class OpenAIEngine(Engine):
 
     def _choose_text(self, prompt: str, choices: Sequence[str], cancel: Cancel) -> Choice:
         """By the tokens' texts; where the choices' common beginning is a token of its own, it joins the prompt."""
-        shared = commonprefix(list(choices))
+        shared = _common_beginning(choices)
         for lead in dict.fromkeys((self._lead, shared)):
             listed = self._next_tokens(self._text(prompt) + lead, cancel)
             by_text = {one.text: one.logprob for one in listed}
@@ -162,7 +161,7 @@ class OpenAIEngine(Engine):
 
         try:
             return self._pool.call(ask, cancel)
-        except Refused as error:
+        except RefusedError as error:
             if "logprob" not in error.said.lower() or self._listed <= FEWER_LISTED:
                 raise
         self._listed = FEWER_LISTED
@@ -182,7 +181,7 @@ class OpenAIEngine(Engine):
             body = self._body(asked, 1 if self._served.takes_ids else 2, temperature=1.0, seed=len(texts), n=at_once)
             try:
                 reply = self._pool.call(lambda server, body=body: server.post("/v1/completions", body), cancel)
-            except Refused:
+            except RefusedError:
                 if at_once == 1:
                     raise
                 self._draws_at_once = 1  # llama.cpp draws no more at once than it has slots
@@ -217,13 +216,13 @@ class OpenAIEngine(Engine):
                             yield new
                         if stop or piece.reason is not None:
                             return Completion(text, bool(stop) or piece.reason != "length")
-                    raise Unavailable(server.url, "ended a text without saying why")
-            except Unavailable as error:
+                    raise UnavailableError(server.url, "ended a text without saying why")
+            except UnavailableError as error:
                 troubles.add(error)
 
     def _event_piece(self, server: Server, event: dict[str, Any]) -> Any:
         if "error" in event:
-            raise Unavailable(server.url, "failed in the middle of a text")
+            raise UnavailableError(server.url, "failed in the middle of a text")
         if event.get("choices") == []:
             return None  # the event that counts tokens
         return read_piece(event)
@@ -240,11 +239,8 @@ class OpenAIEngine(Engine):
     def _body(
         self, prompt: str | list[int], max_tokens: int, *, temperature: float = 0.0, seed: int = 0, **more: Any
     ) -> dict[str, Any]:
-        body = {
-            **{"model": self._served.model, "prompt": prompt, "max_tokens": max_tokens},
-            **{"temperature": temperature, "top_p": 1.0, "seed": seed % 2**31},
-            **more,
-        }
+        body = {"model": self._served.model, "prompt": prompt, "max_tokens": max_tokens, **more}
+        body |= {"temperature": temperature, "top_p": 1.0, "seed": seed % 2**31}
         if self._served.takes_more:  # what a server would otherwise choose by itself
             ids = {"return_tokens_as_token_ids": self._served.takes_ids}
             body |= {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, **ids}
@@ -272,3 +268,9 @@ class OpenAIEngine(Engine):
             stop.set()
             for future in futures:
                 future.cancel()
+
+
+def _common_beginning(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    same = next((i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:same]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from reasonrank.engines.base import Cancel, never_cancelled
-from reasonrank.engines.server import Server, Unavailable
+from reasonrank.engines.server import Server, UnavailableError
 from reasonrank.errors import Cancelled, EngineError
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Pool:
             try:
                 with self.lease(cancel) as server:
                     return ask(server)
-            except Unavailable as error:
+            except UnavailableError as error:
                 troubles.add(error)
 
     @contextmanager
@@ -72,13 +72,13 @@ class Pool:
         """The least busy server that is not resting, for one piece of work.
 
         Raises:
-            Unavailable: All servers rested longer than the pool's patience; or what the work itself raised.
+            UnavailableError: All servers rested longer than the pool's patience; or what the work itself raised.
             Cancelled: ``cancel`` answered True while waiting.
         """
         place = self._take(cancel)
         try:
             yield place.server
-        except Unavailable as error:
+        except UnavailableError as error:
             self._rest(place, error.wait)
             raise
         else:
@@ -111,7 +111,9 @@ class Pool:
                     place.busy, place.taken = place.busy + 1, self._turns
                     return place
                 if now > until:
-                    raise Unavailable(self._places[0].server.url, f"did not come back within {self.patience:.0f} s")
+                    raise UnavailableError(
+                        self._places[0].server.url, f"did not come back within {self.patience:.0f} s"
+                    )
                 self._changed.wait(_GLANCE)
 
     def _rest(self, place: _Place, asked: float | None) -> None:
@@ -127,7 +129,7 @@ class Troubles:
     def __init__(self, attempts: int, patience: float, servers: int) -> None:
         self._left, self._until, self._servers = attempts, time.monotonic() + patience, servers
 
-    def add(self, error: Unavailable) -> None:
+    def add(self, error: UnavailableError) -> None:
         """Count a failure.
 
         Raises:

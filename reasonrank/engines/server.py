@@ -26,7 +26,7 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MOST_SERVERS = 256
 
 
-class Unavailable(EngineError):
+class UnavailableError(EngineError):
     """A server did not serve this request; another one, or the same one later, may.
 
     Attributes:
@@ -40,7 +40,7 @@ class Unavailable(EngineError):
         self.wait = wait
 
 
-class Refused(EngineError):
+class RefusedError(EngineError):
     """A server understood a request and will not serve it, now or later.
 
     Attributes:
@@ -117,8 +117,8 @@ class Server:
         """The JSON object at ``path``.
 
         Raises:
-            Unavailable: It cannot be reached, is busy, or replies with something else.
-            Refused: It does not know the path, or wants a key.
+            UnavailableError: It cannot be reached, is busy, or replies with something else.
+            RefusedError: It does not know the path, or wants a key.
         """
         return self._whole_reply("GET", path, None)
 
@@ -126,8 +126,8 @@ class Server:
         """The JSON object that answers ``body``.
 
         Raises:
-            Unavailable: As for :meth:`get`.
-            Refused: As for :meth:`get`, or the request is one that it does not serve.
+            UnavailableError: As for :meth:`get`.
+            RefusedError: As for :meth:`get`, or the request is one that it does not serve.
         """
         return self._whole_reply("POST", path, body)
 
@@ -135,8 +135,8 @@ class Server:
         """The JSON objects of a stream of server-sent events, up to ``[DONE]``; closing the generator hangs up.
 
         Raises:
-            Unavailable: As for :meth:`get`; or it hung up before ``[DONE]``.
-            Refused: As for :meth:`post`.
+            UnavailableError: As for :meth:`get`; or it hung up before ``[DONE]``.
+            RefusedError: As for :meth:`post`.
         """
         with self._reply("POST", path, body) as chunks:
             for line in _lines(chunks):
@@ -146,7 +146,7 @@ class Server:
                 if payload == b"[DONE]":
                     return
                 yield self._object(payload)
-        raise Unavailable(self.url, "hung up in the middle of a text")
+        raise UnavailableError(self.url, "hung up in the middle of a text")
 
     def close(self) -> None:
         self._client.close()
@@ -164,10 +164,10 @@ class Server:
                     raise self._failure(response, b"".join(chunks))
                 yield chunks
         except httpx2.TimeoutException as error:
-            raise Unavailable(self.url, f"did not answer in time ({type(error).__name__})") from error
+            raise UnavailableError(self.url, f"did not answer in time ({type(error).__name__})") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             reason = one_line(str(error))[:120] or type(error).__name__
-            raise Unavailable(self.url, f"cannot be reached or broke off ({reason})") from error
+            raise UnavailableError(self.url, f"cannot be reached or broke off ({reason})") from error
 
     def _bounded(self, response: httpx2.Response) -> Iterator[bytes]:
         until = time.monotonic() + self._whole
@@ -175,27 +175,27 @@ class Server:
         for chunk in response.iter_bytes():
             read += len(chunk)
             if read > MOST_BYTES:
-                raise Unavailable(self.url, f"replied with more than {MOST_BYTES // 2**20} MiB")
+                raise UnavailableError(self.url, f"replied with more than {MOST_BYTES // 2**20} MiB")
             if time.monotonic() > until:
-                raise Unavailable(self.url, f"was not done after {self._whole:.0f} seconds")
+                raise UnavailableError(self.url, f"was not done after {self._whole:.0f} seconds")
             yield chunk
 
     def _failure(self, response: httpx2.Response, content: bytes) -> EngineError:
         status, said = response.status_code, _said(content)
         if status in _PASSING:
             wait = _seconds(response.headers.get("retry-after"))
-            return Unavailable(self.url, f"is busy or broken (HTTP {status}: {said or 'no words'})", wait)
+            return UnavailableError(self.url, f"is busy or broken (HTTP {status}: {said or 'no words'})", wait)
         if 300 <= status < 400:
             said = "it sends requests on to another address; name that one"
-        return Refused(self.url, status, said)
+        return RefusedError(self.url, status, said)
 
     def _object(self, content: bytes) -> dict[str, Any]:
         try:
             value = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise Unavailable(self.url, "replied with something that is not JSON") from error
+            raise UnavailableError(self.url, "replied with something that is not JSON") from error
         if not isinstance(value, dict):
-            raise Unavailable(self.url, f"replied with JSON that is no object but {type(value).__name__}")
+            raise UnavailableError(self.url, f"replied with JSON that is no object but {type(value).__name__}")
         return value
 
 

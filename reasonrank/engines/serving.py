@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from reasonrank.encoding import encode
-from reasonrank.engines.server import Refused, Server, Unavailable
+from reasonrank.engines.server import RefusedError, Server, UnavailableError
 from reasonrank.engines.text import TextTokenizer
 from reasonrank.errors import EngineError
 from reasonrank.prompts import one_line
@@ -55,11 +55,11 @@ def find_served(
         EngineError: None answers, or they serve different models.
     """
     found: Served | None = None
-    failures: list[Unavailable] = []
+    failures: list[UnavailableError] = []
     for server in servers:
         try:
             one = _served(server, tokenizer, model, adapter)
-        except Unavailable as error:
+        except UnavailableError as error:
             failures.append(error)
             continue
         if found is not None and (one.model, one.takes_ids, one.takes_more) != (
@@ -101,7 +101,7 @@ def _served(server: Server, tokenizer: TextTokenizer, model: str, adapter: str |
 def _listed_models(server: Server) -> dict[str, dict[str, Any]]:
     entries = server.get("/v1/models").get("data")
     if not isinstance(entries, list):
-        raise Unavailable(server.url, "lists no models, so it is no OpenAI-compatible server")
+        raise UnavailableError(server.url, "lists no models, so it is no OpenAI-compatible server")
     return {
         entry["id"]: entry for entry in entries[:10_000] if isinstance(entry, dict) and isinstance(entry.get("id"), str)
     }
@@ -117,11 +117,11 @@ def _the_one(server: Server, names: list[str], adapter: str | None) -> str:
 
 
 def _token_ids(server: Server, model: str) -> list[int] | None:
-    """The probe's token ids; None where the server does not tell. vLLM and llama.cpp name the parameters differently."""
+    """The probe's token ids; None where the server does not tell. vLLM and llama.cpp name parameters differently."""
     asked = {"model": model, "prompt": PROBE, "content": PROBE}
     try:
         tokens = server.post("/tokenize", asked | {"add_special_tokens": False, "add_special": False}).get("tokens")
-    except (Refused, Unavailable):
+    except (RefusedError, UnavailableError):
         return None
     return tokens if isinstance(tokens, list) and all(isinstance(token, int) for token in tokens) else None
 
