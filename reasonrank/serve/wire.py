@@ -39,18 +39,14 @@ class RerankRequest(_Request):
 
     query: str = Field(description="the question")
     documents: list[str | DocumentIn] = Field(min_length=1, description="what to put in order")
-    model: str | None = Field(
-        default=None, description="not used: the server has one student"
-    )
+    model: str | None = Field(default=None, description="not used: the server has one student")
     top_n: Count | None = Field(default=None, description="return only so many from the top")
     return_documents: bool | None = Field(default=None, description="give each document's text back with its result")
     max_tokens_per_doc: Count | None = Field(default=None, description="read at most so many tokens of a document")
     rank_fields: list[Literal["title", "text"]] | None = Field(
         default=None, max_length=MAX_FIELDS, description="which fields of a document count; both without it"
     )
-    return_reasons: bool = Field(
-        default=False, description="say why, for those at the top"
-    )
+    return_reasons: bool = Field(default=False, description="say why, for those at the top")
     explain: int | None = Field(default=None, ge=0, description="reasons for so many from the top, with return_reasons")
     stream: bool = Field(default=False, description="answer with server-sent events, results first")
 
@@ -66,9 +62,7 @@ class SearchRequest(_Request):
     order: Literal["student", "fused"] | None = Field(default=None, description="what the list is sorted by")
     mode: JudgingMode | None = Field(default=None, description="which is written first, score or reason")
     rerank: bool = Field(default=True, description="false: the first stage's list alone")
-    stream: bool = Field(
-        default=False, description="answer with server-sent events, the list first"
-    )
+    stream: bool = Field(default=False, description="answer with server-sent events, the list first")
 
 
 # -- responses -------------------------------------------------------------------------------------------------
