@@ -14,6 +14,7 @@ from typing import Any
 from reasonrank import __version__
 from reasonrank.data import Ranking
 from reasonrank.errors import InputError, ReasonRankError
+from reasonrank.review.cli import add_parser as add_review
 from reasonrank.serve import command as server
 from reasonrank.settings import Settings
 
@@ -67,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _settings(index, "corpus", "retriever", "encoder", "cache")
     index.add_argument("--rebuild", action="store_true", help="build it again even if it is there")
     index.set_defaults(command=_index)
+
+    add_review(commands, _settings, _load_settings)
 
     doctor = commands.add_parser("doctor", help="tell what works on this machine")
     _settings(doctor, "student", "base", "engine", "device", "encoder", "cache", *SERVER)

@@ -52,6 +52,8 @@ class Settings:
     max_reason_tokens: int = _setting(80, "length at which a reason counts as cut off", least=8)
     batch_tokens: int = _setting(4096, "tokens a scoring batch holds at most", least=256)
     threads: int = _setting(0, "processor threads for the student; 0 takes them all", least=0)
+    database: str = _setting("", "review database: sqlite:///FILE or postgresql://...; a file in the cache by default")
+    segments: str = _setting("", "where reviews are kept besides: a folder, or hub:OWNER/NAME (a private dataset)")
 
     def __post_init__(self) -> None:
         if self.cache == Path():

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from reasonrank.data import Comparison, Document, Ranking, ScoredDocument
+from reasonrank.data import GRADES, Comparison, Document, Ranking, ScoredDocument
 from reasonrank.errors import InputError
 from reasonrank.review.values import KINDS, Item, Kind
 from reasonrank.serialize import ranking_to_json
@@ -53,11 +53,53 @@ def item_doc_ids(item: Item) -> tuple[str, ...]:
     return (item.content["document"]["doc_id"],)
 
 
+def check_content(item: Item) -> None:
+    """Hold an item from elsewhere to the form that :func:`ranking_items` makes.
+
+    Raises:
+        InputError: Something is missing or has the wrong type.
+    """
+    try:
+        if item.kind == "pair":
+            _check_pair(item.content)
+        else:
+            _check_document(item.content["document"])
+            student = item.content["student"]
+            if student is not None:
+                probabilities = student["label_probabilities"]
+                fine = len(probabilities) == len(GRADES) and all(0 <= share <= 1 for share in probabilities)
+                if not fine or type(student["label"]) is not int or student["label"] not in GRADES:
+                    raise ValueError
+                float(student["score"])
+        if item.kind == "reason" and not item.content["reason"]["text"].strip():
+            raise ValueError
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"The content of the item {item.item_id!r} is not that of a {item.kind}.") from error
+
+
 def without_answer(item: Item) -> Mapping[str, Any]:
     """The item's content without anything the student said: what may be seen before the blind half is in."""
     if item.kind == "pair":
         return {"documents": item.content["documents"]}
     return {"document": item.content["document"]}
+
+
+def _check_pair(content: Mapping[str, Any]) -> None:
+    for document in content["documents"]:
+        _check_document(document)
+    comparison = content["comparison"]
+    pair = {comparison["preferred_id"], comparison["other_id"]}
+    if len(pair) != 2 or [document["doc_id"] in pair for document in content["documents"]] != [True, True]:
+        raise ValueError
+    comparison["text"].strip()
+
+
+def _check_document(document: Mapping[str, Any]) -> None:
+    for name in ("doc_id", "title", "text"):
+        if not isinstance(document[name], str):
+            raise ValueError
+    if not document["doc_id"]:
+        raise ValueError
 
 
 def _contents(

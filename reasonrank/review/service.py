@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import statistics
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,6 @@ from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.review import queue
 from reasonrank.review.checks import (
     MAX_TEXT,
-    blind_half,
     check_name,
     check_seconds,
     parse_blind,
@@ -24,13 +21,12 @@ from reasonrank.review.checks import (
     plain_text,
     value_to_json,
 )
-from reasonrank.review.items import item_doc_ids, without_answer
+from reasonrank.review.items import without_answer
+from reasonrank.review.rules import agreement_with_student, graded, has_answer, is_blind, revealed, sides, with_sides
 from reasonrank.review.schema import event as event_table
 from reasonrank.review.schema import item as item_table
-from reasonrank.review.schema import review_set
 from reasonrank.review.store import (
     Store,
-    add_entries,
     events,
     find_item,
     guideline_in_force,
@@ -39,7 +35,6 @@ from reasonrank.review.store import (
     standings,
 )
 from reasonrank.review.values import (
-    KINDS,
     Action,
     Entries,
     Event,
@@ -99,71 +94,6 @@ class Review:
         check_name(who.name)
         return self.store.sets()
 
-    def create_set(
-        self,
-        who: Identity,
-        name: str,
-        *,
-        student: str,
-        engine: str,
-        prompt_version: str,
-        annotators_per_item: int = 2,
-        blind_first: bool = True,
-        lease_seconds: int = 1800,
-    ) -> ReviewSet:
-        """Make an empty set.
-
-        Raises:
-            InputError: The name is taken or unusable, or a number is out of range.
-            NotAllowedError: Only a lead makes sets.
-        """
-        _only_leads(who)
-        if not 1 <= annotators_per_item <= 100:
-            raise InputError(f"annotators_per_item is {annotators_per_item}; expected 1 to 100.")
-        if not 10 <= lease_seconds <= 7 * 86400:
-            raise InputError(f"lease_seconds is {lease_seconds}; expected 10 seconds to a week.")
-        made = ReviewSet(
-            uuid.uuid4().hex,
-            check_name(name),
-            student,
-            engine,
-            prompt_version,
-            annotators_per_item,
-            blind_first,
-            lease_seconds,
-            self.store.clock(),
-        )
-        self._add(Entries(sets=(made,)))
-        return made
-
-    def add_items(self, who: Identity, set_id: str, items: Iterable[Item]) -> int:
-        """Put items (of :func:`.items.ranking_items`) at the end of a set; returns how many were new.
-
-        Raises:
-            InputError: There is no such set.
-            NotAllowedError: Only a lead adds items.
-        """
-        _only_leads(who)
-
-        with self.store.database.write() as connection:
-            # Locked, so that two who add at once do not take the same positions.
-            locked = select(review_set).where(review_set.c.set_id == set_id).with_for_update()
-            if connection.execute(locked).first() is None:
-                raise InputError("There is no such review set.")
-            known = set(connection.scalars(select(item_table.c.item_id).where(item_table.c.set_id == set_id)))
-            last = connection.scalar(select(func.max(item_table.c.position)).where(item_table.c.set_id == set_id))
-            start = 0 if last is None else last + 1
-            fresh = {item.item_id: item for item in items if item.item_id not in known}
-            if any(item.set_id != set_id for item in fresh.values()):
-                raise InputError("An item was made for another set.")
-            placed = [replace(item, position=start + number) for number, item in enumerate(fresh.values())]
-            for item in placed:
-                plain_text(item.query, "the question", 1_000_000)
-                plain_text(item.query_id, "query_id", 1_000)
-            added = add_entries(connection, Entries(items=tuple(placed)))
-        self._keep(added)
-        return len(added.items)
-
     def guideline(self, kind: Kind) -> Guideline:
         """The guideline in force."""
         with self.store.database.read() as connection:
@@ -173,28 +103,6 @@ class Review:
         """Every version, oldest first."""
         with self.store.database.read() as connection:
             return tuple(entry for entry in guidelines(connection) if entry.kind == kind)
-
-    def edit_guideline(self, who: Identity, kind: Kind, text: str, seen_version: int) -> Guideline:
-        """Append the next version.
-
-        Raises:
-            InputError: The text is empty, or somebody else made a version after ``seen_version``.
-            NotAllowedError: Only a lead edits guidelines.
-        """
-        _only_leads(who)
-        if kind not in KINDS:
-            raise InputError(f"There is no kind of item {kind!r}; expected one of {list(KINDS)}.")
-        text = plain_text(text, "the guideline", MAX_GUIDELINE)
-        if not text:
-            raise InputError("The guideline is empty; write what annotators should go by.")
-        with self.store.database.write() as connection:
-            newest = guideline_in_force(connection, kind).version
-            made = Guideline(kind, newest + 1, text, who.name, self.store.clock())
-            added = add_entries(connection, Entries(guidelines=(made,))) if newest == seen_version else Entries()
-        if not added.guidelines:
-            raise InputError("The guideline was edited by somebody else meanwhile; read it again first.")
-        self._keep(added)
-        return made
 
     # -- an annotator's work ---------------------------------------------------------------------------------
 
@@ -260,7 +168,7 @@ class Review:
         chosen = self._set(set_id)
         with self.store.database.write() as connection:
             queue.lock_annotator(connection, name)
-            made = _known_event(connection, event_id, name)
+            made = known_event(connection, event_id, name)
             if made is None:
                 mine = events(connection, set_id=set_id, annotator=name)
                 gone = {event.undoes for event in mine}
@@ -281,7 +189,7 @@ class Review:
                 queue.settle(connection, made.item_id, name, self.store.clock() + chosen.lease_seconds)
             taken = next(e for e in events(connection, item_id=made.item_id) if e.event_id == made.undoes)
             undone = Undone(taken, self._task(connection, made.item_id, name))
-        self._keep(Entries(events=(made,)))
+        self.keep(Entries(events=(made,)))
         return undone
 
     def mine(self, who: Identity, set_id: str) -> tuple[Standing, ...]:
@@ -329,7 +237,7 @@ class Review:
         with self.store.database.write() as connection:
             queue.lock_annotator(connection, name)
             item, chosen = self._assigned(connection, item_id, name)
-            made = _known_event(connection, event_id, name)
+            made = known_event(connection, event_id, name)
             if made is None:
                 made = self._event(connection, item, chosen, name, action, given, event_id, check_seconds(seconds))
                 insert_event(connection, made)
@@ -338,7 +246,7 @@ class Review:
             elif (made.item_id, made.action) != (item_id, action):
                 raise InputError("This event_id was used for something else; make a new one for every submission.")
             task = self._task(connection, item_id, name)
-        self._keep(Entries(events=(made,)))
+        self.keep(Entries(events=(made,)))
         return task
 
     def _event(
@@ -361,13 +269,13 @@ class Review:
         elif action == "grade":
             if item.kind == "document":
                 raise InputError("A document is graded in one step; submit a judgement.")
-            value = parse_blind(item, _with_sides(item, name, given))
+            value = parse_blind(item, with_sides(item, name, given))
         else:
-            given = _with_sides(item, name, given)
+            given = with_sides(item, name, given)
             if isinstance(given, Mapping) and item.kind == "reason" and given.get("grade") is None:
-                given = {**given, **(_graded(earlier) or {})}
+                given = {**given, **(graded(earlier) or {})}
             value = value_to_json(parse_value(item, given))
-            if chosen.blind_first and not _revealed(earlier) and _has_answer(item):
+            if chosen.blind_first and not revealed(earlier) and has_answer(item):
                 raise InputError("Judge the document itself first; the student's answer is shown after that.")
         return Event(
             event_id,
@@ -378,7 +286,7 @@ class Review:
             None,
             seconds,
             guideline_in_force(connection, item.kind).version,
-            action != "skip" and chosen.blind_first and _is_blind(earlier, value),
+            action != "skip" and chosen.blind_first and is_blind(earlier, value),
             "page",
             self.store.clock(),
         )
@@ -388,14 +296,14 @@ class Review:
         mine = events(connection, item_id=item_id, annotator=name)
         gone = {event.undoes for event in mine}
         stands = [e for e in mine if e.action in ("judge", "skip") and e.event_id not in gone]
-        revealed = not chosen.blind_first or _revealed(mine)
+        shown = not chosen.blind_first or revealed(mine)
         left_id, right_id = sides(item, name)
         return Task(
-            item if revealed else replace(item, content=without_answer(item)),
+            item if shown else replace(item, content=without_answer(item)),
             guideline_in_force(connection, item.kind),
-            revealed,
+            shown,
             stands[-1] if stands else None,
-            _graded(mine),
+            graded(mine),
             left_id,
             right_id,
             agreement_with_student(item, stands[-1]) if stands else None,
@@ -413,79 +321,13 @@ class Review:
                 return entry
         raise InputError("There is no such review set.")
 
-    def _add(self, entries: Entries) -> Entries:
-        added = self.store.add(entries)
-        self._keep(added)
-        return added
-
-    def _keep(self, entries: Entries) -> None:
+    def keep(self, entries: Entries) -> None:
+        """Return when these committed entries are durable beyond this machine, where a journal is given."""
         if self.journal is not None:
             self.journal.keep(entries)
 
 
-def sides(item: Item, annotator: str) -> tuple[str, str]:
-    """Which document of a pair stands left and which right for this annotator: by chance, and always the same.
-
-    Empty for other kinds.
-    """
-    if item.kind != "pair":
-        return "", ""
-    first, second = item_doc_ids(item)
-    odd = hashlib.sha256(f"{item.item_id}\0{annotator}".encode()).digest()[0] % 2
-    return (second, first) if odd else (first, second)
-
-
-def agreement_with_student(item: Item, event: Event) -> bool | None:
-    """Whether a judgement agrees with the student: the grade with its label, the better document with its choice."""
-    if event.action == "skip" or event.value is None:
-        return None
-    if item.kind == "pair":
-        chosen = event.value["preferred"]
-        if chosen == "equal":
-            return None
-        return bool(event.value[f"{chosen}_id"] == item.content["comparison"]["preferred_id"])
-    student, grade = item.content["student"], event.value.get("grade")
-    return None if student is None or grade is None else bool(grade == student["label"])
-
-
-def _only_leads(who: Identity) -> None:
-    check_name(who.name)
-    if who.role != "lead":
-        raise NotAllowedError("Only a lead may do this.")
-
-
-def _with_sides(item: Item, name: str, given: Any) -> Any:
-    """A pair's judgement with the sides as this annotator was shown them, whatever was sent."""
-    if item.kind != "pair" or not isinstance(given, Mapping):
-        return given
-    left_id, right_id = sides(item, name)
-    return {**given, "left_id": left_id, "right_id": right_id}
-
-
-def _has_answer(item: Item) -> bool:
-    """Whether there is something to judge after the blind half."""
-    return item.kind == "reason" or (item.kind == "pair" and bool(item.content["comparison"]["text"].strip()))
-
-
-def _revealed(mine: Iterable[Event]) -> bool:
-    # Also by what was taken back since: what was once seen stays seen.
-    return any(event.action in ("grade", "judge") for event in mine)
-
-
-def _graded(mine: Iterable[Event]) -> dict[str, Any] | None:
-    """The blind half that stands, from the latest event that has one."""
-    mine = list(mine)
-    gone = {event.undoes for event in mine}
-    halves = [blind_half(event.value or {}) for event in mine if event.action == "grade" and event.event_id not in gone]
-    return halves[-1] if halves else None
-
-
-def _is_blind(earlier: Iterable[Event], value: Mapping[str, Any]) -> bool:
-    first = next((event for event in earlier if event.action in ("grade", "judge")), None)
-    return first is None or blind_half(first.value or {}) == blind_half(value)
-
-
-def _known_event(connection: Connection, event_id: str, name: str) -> Event | None:
+def known_event(connection: Connection, event_id: str, name: str) -> Event | None:
     """An event that was stored under this id before; of somebody else it is refused.
 
     Raises:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Select, Table
 
 from reasonrank.errors import InputError
 from reasonrank.review import queue
-from reasonrank.review.checks import parse_value
+from reasonrank.review.checks import MAX_TEXT, check_name, check_seconds, parse_blind, parse_value, plain_text
 from reasonrank.review.database import Database
 from reasonrank.review.guidelines import DEFAULTS
 from reasonrank.review.schema import event, guideline, item, review_set, standing
@@ -116,10 +116,14 @@ def add_entries(connection: Connection, entries: Entries) -> Entries:
     for entry in new_items:
         queue.add_places(connection, entry, known[entry.set_id].annotators_per_item)
     new_guidelines = _insert_new(connection, guideline, entries.guidelines, "kind", "version")
-    _check_items(connection, entries.events)
+    _check_events(connection, entries.events)
     new_events = _insert_new(connection, event, entries.events, "event_id")
-    for item_id, name in sorted({(new.item_id, new.annotator) for new in new_events}):  # sorted: no deadlocks
+    times: dict[tuple[str, str], list[float]] = {}
+    for new in new_events:
+        times.setdefault((new.item_id, new.annotator), []).append(new.at)
+    for item_id, name in sorted(times):  # in one order for everybody, so that two imports cannot block each other
         queue.settle(connection, item_id, name)
+        queue.note_assignment(connection, item_id, name, min(times[item_id, name]))
     return Entries(tuple(new_sets), tuple(new_items), tuple(new_guidelines), tuple(new_events))
 
 
@@ -205,14 +209,27 @@ def _check_names(connection: Connection, sets: Sequence[ReviewSet]) -> None:
             raise InputError(f"There is another review set named {entry.name!r} already; choose another name.")
 
 
-def _check_items(connection: Connection, new: Sequence[Event]) -> None:
-
-    if not new:
-        return
-    known = set(connection.scalars(select(item.c.item_id)))
+def _check_events(connection: Connection, new: Sequence[Event]) -> None:
+    """Events from elsewhere: their items are here, their values are judgements of these, an undo is of one's own."""
+    known = {entry.item_id: entry for entry in _values(connection, item.select(), Item)} if new else {}
+    stored = {row.event_id: row for row in connection.execute(event.select())} if new else {}
+    coming = {entry.event_id: entry for entry in new}
     for entry in new:
-        if entry.item_id not in known:
+        of = known.get(entry.item_id)
+        if of is None:
             raise InputError(f"The event {entry.event_id!r} is about an item that is not here: {entry.item_id!r}.")
+        target = stored.get(entry.undoes) or coming.get(entry.undoes or "")
+        own = target is not None and (target.item_id, target.annotator) == (entry.item_id, entry.annotator)
+        if (entry.action == "undo") != (entry.undoes is not None) or (entry.undoes is not None and not own):
+            raise InputError(f"The event {entry.event_id!r} takes back something that is not there.")
+        check_name(entry.annotator)
+        check_seconds(entry.seconds)
+        if entry.action == "grade":
+            parse_blind(of, entry.value)
+        elif entry.action in ("judge", "adjudicate"):
+            parse_value(of, entry.value)
+        elif entry.action == "skip":
+            plain_text((entry.value or {}).get("reason"), "the reason for skipping", MAX_TEXT)
 
 
 def _insert_new(connection: Connection, table: Table, values: Sequence[Value], *keys: str) -> list[Value]:

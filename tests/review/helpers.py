@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reasonrank.data import Candidate, Document, Query, Ranking
 from reasonrank.review.items import ranking_items
+from reasonrank.review.lead import Lead
 from reasonrank.review.service import Review
 from reasonrank.review.values import Identity, ReviewSet
 from reasonrank.settings import Settings
@@ -36,8 +37,8 @@ def scripted_ranking(query_id: str = "q1", text: str = "why", explain: int = 2) 
 
 def make_set(review: Review, *, k: int = 2, blind: bool = True, lists: int = 1, name: str = "first") -> ReviewSet:
     """A set of ``4 * lists`` items: two reasons, a document and a pair of every list."""
-    made = review.create_set(
-        LEAD,
+    lead = Lead(review, LEAD)
+    made = lead.create_set(
         name,
         student="script",
         engine="scripted",
@@ -47,5 +48,5 @@ def make_set(review: Review, *, k: int = 2, blind: bool = True, lists: int = 1, 
         lease_seconds=60,
     )
     for number in range(1, lists + 1):
-        review.add_items(LEAD, made.set_id, ranking_items(scripted_ranking(f"q{number}", f"why {number}"), made.set_id))
+        lead.add_items(made.set_id, ranking_items(scripted_ranking(f"q{number}", f"why {number}"), made.set_id))
     return made

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reasonrank.errors import InputError
+from reasonrank.review.lead import Lead
 from reasonrank.review.service import NotAllowedError, Review
 from reasonrank.review.values import Identity, Task
 from tests.review.helpers import ADA, BO, CY, LEAD, Clock, make_set
@@ -185,9 +186,7 @@ def test_nobody_acts_for_or_reads_of_somebody_else(light_review: Review) -> None
         lambda: light_review.open_task(ADA, later),
         lambda: light_review.open_task(ADA, "no such item"),
         lambda: light_review.skip(BO, later, "x", event_id=new_id()),
-        lambda: light_review.edit_guideline(ADA, "pair", "Mine.", 1),
-        lambda: light_review.add_items(ADA, made.set_id, []),
-        lambda: light_review.create_set(ADA, "mine", student="s", engine="e", prompt_version="1"),
+        lambda: Lead(light_review, ADA),
     ):
         with pytest.raises(NotAllowedError):
             refused()
@@ -233,10 +232,10 @@ def test_guidelines_have_versions_that_judgements_carry(review: Review) -> None:
     made = make_set(review, blind=False)
     task = take(review, ADA, made.set_id)
     first = review.judge(ADA, task.item.item_id, FULL, event_id=new_id())
-    edited = review.edit_guideline(LEAD, "reason", "Judge kindly.", 1)
+    edited = Lead(review, LEAD).edit_guideline("reason", "Judge kindly.", 1)
     assert (edited.version, review.guideline("reason").text) == (2, "Judge kindly.")
     with pytest.raises(InputError, match="somebody else meanwhile"):
-        review.edit_guideline(LEAD, "reason", "Judge harshly.", 1)
+        Lead(review, LEAD).edit_guideline("reason", "Judge harshly.", 1)
     second = review.judge(ADA, task.item.item_id, FULL, event_id=new_id())
     assert first.standing is not None and second.standing is not None
     assert (first.standing.guideline_version, second.standing.guideline_version) == (1, 2)
@@ -246,7 +245,7 @@ def test_guidelines_have_versions_that_judgements_carry(review: Review) -> None:
 def test_the_same_ranking_is_added_once(review: Review) -> None:
     made = make_set(review, lists=2)
     items = review.store.items(made.set_id)
-    assert review.add_items(LEAD, made.set_id, items) == 0
+    assert Lead(review, LEAD).add_items(made.set_id, items) == 0
     assert [item.position for item in items] == list(range(8))
     with pytest.raises(InputError, match="another review set named"):
         make_set(review)
