@@ -21,18 +21,15 @@ from tqdm import tqdm
 
 from reasonrank import __version__
 from reasonrank.encoder import load_encoder
-from reasonrank.engines.conversion import base_fingerprint
-from reasonrank.engines.load import engine_choice, load_engine, student_info
-from reasonrank.engines.weights import resolve
+from reasonrank.engines.load import engine_choice, load_engine
 from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.evidence import SentenceEncoder
-from reasonrank.models import adapter_hash
-from reasonrank.prompts import PROMPT_VERSION
 from reasonrank.settings import Settings
 from reasonrank.student import Student
 from train.abstention import abstention_figures
 from train.faithfulness import faithfulness_figures
 from train.grade_measures import JudgedList, grade_figures
+from train.identity import identity
 from train.observation_file import ObservationFile, in_order
 from train.observations import observe, other_queries
 from train.pair_measures import pair_figures
@@ -64,30 +61,6 @@ def observe_all(
         for record in tqdm(missing, unit=" lists", file=sys.stderr):
             file.add(observe(record, student, queries.get(record.query.query_id)))
     return [JudgedList(record, file.known[record.query.query_id]) for record in records]
-
-
-def identity(settings: Settings, *, swapped: bool) -> dict[str, Any]:
-    """What decides what the student says, so that observations of two students never mix.
-
-    Raises:
-        InputError: The settings name no student.
-    """
-    weights = resolve(settings)
-    parts = [base_fingerprint(weights.base), adapter_hash(weights.adapter.path) if weights.adapter else ""]
-    about = student_info(settings)
-    return {
-        "student": about.name,
-        "weights": hashlib.sha256("\n".join(parts).encode()).hexdigest(),
-        "engine": settings.engine,
-        "device": settings.device,
-        "mode": settings.mode,
-        "samples": settings.samples,
-        "max_document_tokens": settings.max_document_tokens,
-        "max_reason_tokens": settings.max_reason_tokens,
-        "encoder": settings.encoder,
-        "prompt_version": PROMPT_VERSION,
-        "reasons_for_another_query": swapped,
-    }
 
 
 def held_out_lists(paths: Sequence[Path], *, everything: bool) -> list[TeacherRecord]:
@@ -177,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         others = [read_results(path) for path in options.beside]
         records = held_out_lists(options.judged, everything=options.all)
         queries = {} if options.no_swapped else other_queries(records)
-        about = identity(settings, swapped=not options.no_swapped)
+        about = identity(settings) | {"reasons_for_another_query": not options.no_swapped}
         file = ObservationFile(options.out, about)
         encoder = load_encoder(settings)
         lists = observe_all(

@@ -1,22 +1,22 @@
-"""Observations in a folder, one line a list, so that a stopped run goes on where it was."""
+"""Observations as JSON lines, and the order in which lists are observed."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from reasonrank.data import GRADES, Judgement
 from reasonrank.errors import InputError
+from train.kept_lines import KeptLines
 from train.observations import Cited, DocumentObservation, ListObservation, PairObservation, Said
 from train.records import TeacherRecord
 from train.split import stable_share
 
 
 class ObservationFile:
-    """Observations in a folder, one JSON line a list, beside what they were made with.
+    """``observations.jsonl`` of a folder, by query_id.
 
     Args:
         folder: Made if it is not there.
@@ -27,40 +27,21 @@ class ObservationFile:
     """
 
     def __init__(self, folder: Path, about: dict[str, Any]) -> None:
-        self._path = folder / "observations.jsonl"
-        marker = folder / "observed.json"
-        if marker.is_file() and self._path.is_file():
-            before = json.loads(marker.read_text(encoding="utf-8"))
-            differ = sorted(name for name in {*before, *about} if before.get(name) != about.get(name))
-            if differ:
-                raise InputError(
-                    f"{folder} holds observations made with another {', '.join(differ)}; choose another --out, "
-                    "or delete observations.jsonl there."
-                )
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        self.known = {one.query_id: one for one in self._read()}
-
-    def _read(self) -> Iterator[ListObservation]:
-        if not self._path.is_file():
-            return
-        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):  # a kill in the middle of a write
-            lines.pop()
-            self._path.write_text("".join(lines), encoding="utf-8")
-        for number, line in enumerate(lines, start=1):
+        self._lines = KeptLines(folder, "observations", about)
+        self.known: dict[str, ListObservation] = {}
+        for query_id, value in self._lines.known.items():
             try:
-                yield from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+                self.known[query_id] = from_json(value)
+            except (KeyError, TypeError, ValueError) as error:
                 raise InputError(
-                    f"{self._path}, line {number}: not an observation ({type(error).__name__}); delete the line."
+                    f"{self._lines.path}, query_id {query_id}: not an observation ({type(error).__name__}); "
+                    "delete that line."
                 ) from error
 
     def add(self, observation: ListObservation) -> None:
         """Append one list; it is on disk when this returns."""
         self.known[observation.query_id] = observation
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(to_json(observation), ensure_ascii=False) + "\n")
+        self._lines.add(to_json(observation))
 
 
 def to_json(observation: ListObservation) -> dict[str, Any]:
@@ -68,18 +49,23 @@ def to_json(observation: ListObservation) -> dict[str, Any]:
     return asdict(observation)
 
 
+def judgement_from_json(value: dict[str, Any]) -> Judgement:
+    """A judgement from its plain values; raises TypeError or ValueError where they are not one."""
+    fields: dict[str, Any] = {name: tuple(of) if isinstance(of, list) else of for name, of in value.items()}
+    judgement = Judgement(**fields)
+    if len(judgement.label_probabilities) != len(GRADES):
+        raise ValueError("three grades have three probabilities")
+    return judgement
+
+
 def from_json(value: dict[str, Any]) -> ListObservation:
     """An observation from its plain values; raises KeyError, TypeError or ValueError where they are not one."""
     documents = []
     for one in value["documents"]:
-        judgement = Judgement(**{k: tuple(v) if isinstance(v, list) else v for k, v in one["judgement"].items()})
-        if len(judgement.label_probabilities) != len(GRADES):
-            raise ValueError("three grades have three probabilities")
         swapped = None if one["swapped"] is None else Said(**one["swapped"])
         cited = None if one["cited"] is None else Cited(**one["cited"])
-        documents.append(
-            DocumentObservation(one["doc_id"], judgement, Said(**one["reason"]), swapped, one["cites"], cited)
-        )
+        judgement, reason = judgement_from_json(one["judgement"]), Said(**one["reason"])
+        documents.append(DocumentObservation(one["doc_id"], judgement, reason, swapped, one["cites"], cited))
     pairs = []
     for one in value["pairs"]:
         first, second = one["by_order"]

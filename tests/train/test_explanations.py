@@ -130,7 +130,7 @@ def test_observations_of_another_student_are_refused(tmp_path: Path) -> None:
 
 def test_a_spoilt_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "observations.jsonl").write_text('{"query_id": "q"}\n')
-    with pytest.raises(InputError, match="line 1"):
+    with pytest.raises(InputError, match="query_id q"):
         ObservationFile(tmp_path, {})
 
 
