@@ -39,7 +39,7 @@ def search(query: str, *, query_id: str = "1", **settings: Any) -> Ranking:
             failed after the scores.
     """
     chosen = Settings.load(**settings)
-    ranking = _last(_pipeline().search(query, chosen))
+    ranking = last_ranking(_pipeline().search(query, chosen))
     return replace(ranking, query=Query(query_id, ranking.query.text))
 
 
@@ -63,7 +63,7 @@ def rank(query: str, documents: Sequence[str | Document], *, query_id: str = "1"
         Candidate(document, rank, float(-rank), "given", {"given": StageScore(rank, float(-rank))})
         for rank, document in enumerate(named, start=1)
     ]
-    return _last(_pipeline().rerank(Query(query_id, query), candidates, Settings.load(**settings)))
+    return last_ranking(_pipeline().rerank(Query(query_id, query), candidates, Settings.load(**settings)))
 
 
 def to_dataframe(rankings: Ranking | Iterable[Ranking]) -> pandas.DataFrame:
@@ -96,7 +96,12 @@ def _rows(ranking: Ranking) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _last(steps: Iterator[Step]) -> Ranking:
+def last_ranking(steps: Iterator[Step]) -> Ranking:
+    """The ranking of the last step.
+
+    Raises:
+        ReasonRankError: The student failed, or there was no step.
+    """
     step: Step | None = None
     for step in steps:  # noqa: B007  the last one is wanted
         pass

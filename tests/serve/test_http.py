@@ -63,7 +63,7 @@ def test_search_gives_the_contracts_object(client: httpx.Client) -> None:
     value = client.post("/v1/search", json={"query": "lamp", "k": 3, "explain": 2}).json()
     assert value["corpus"] == "garden"
     assert value["order_by"] == "expected_grade"
-    assert [document["doc_id"] for document in value["documents"]][0] == "moths"
+    assert value["documents"][0]["doc_id"] == "moths"
     assert [document["rank"] for document in value["documents"]] == [1, 2, 3]
     assert [document["reason"]["status"] for document in value["documents"]] == ["ok", "ok", "not_requested"]
     assert len(value["comparisons"]) == 1
