@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reasonrank.board import Board, Returned, Stage, Step, Writing, milliseconds
 from reasonrank.corpus import Corpus, load_corpus
-from reasonrank.data import Candidate, Comparison, DirectReason, Judgement, Query, Ranking
+from reasonrank.data import Candidate, Comparison, DirectReason, Document, Judgement, Query, Ranking
 from reasonrank.engines.base import Cancel, never_cancelled
 from reasonrank.engines.load import load_engine, student_info
 from reasonrank.errors import InputError
@@ -106,6 +106,22 @@ class Pipeline:
         documents = [candidate.document for candidate in candidates]
         scores = self._student(settings).score(check_query(text, settings), documents, cancel)
         return {document.doc_id: score for document, score in zip(documents, scores, strict=True)}
+
+    def prefer(
+        self,
+        text: str,
+        pairs: Sequence[tuple[Document, Document]],
+        settings: Settings | None = None,
+        cancel: Cancel = never_cancelled,
+    ) -> list[tuple[float, float]]:
+        """Probability that the first document of each pair is the better one, with it shown first and shown second.
+
+        Raises:
+            ReasonRankError: The student could not be loaded, or failed.
+            Cancelled: ``cancel`` answered True.
+        """
+        settings = settings or self.settings
+        return self._student(settings).prefer(check_query(text, settings), pairs, cancel)
 
     def compare(
         self,

@@ -148,9 +148,15 @@ def _foot(scored: ScoredDocument, order_by: str) -> str:
         else ""
     )
     name = label_of(scored.document)
+    tried = (
+        f'<button type="button" class="rr-link rr-try" data-act="whatif" data-doc="{esc(scored.doc_id)}"'
+        f' aria-label="What if the question or the text were another: {esc(name)}">What if…</button>'
+        if scored.judgement
+        else ""
+    )
     return (
         f'<footer class="rr-foot"><dl aria-label="Where it was found">{found}{fused}'
-        f"<div><dt>Id</dt><dd>{words(scored.doc_id, 'code')}</dd></div></dl>"
+        f"<div><dt>Id</dt><dd>{words(scored.doc_id, 'code')}</dd></div></dl>{tried}"
         f'<button type="button" class="rr-link rr-pick" data-doc="{esc(scored.doc_id)}" aria-pressed="false"'
         f' aria-label="Compare with another document: {esc(name)}">Compare with…</button></footer>'
     )

@@ -1,4 +1,4 @@
-"""The whole page: a header, the Search tab, a footer; and what Gradio's launch must be told for it."""
+"""The whole page: a header, its tabs, a footer; and what Gradio's launch must be told for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import gradio as gr
 from reasonrank.corpus import corpus_names
 from reasonrank.pipeline import Pipeline
 from reasonrank.settings import Settings
+from reasonrank.ui.about import about_page
 from reasonrank.ui.handlers import Handlers
 from reasonrank.ui.search_tab import build_search_tab
 
@@ -38,9 +39,9 @@ KEEP_UPLOADS = (3600, 86400)
 """Once an hour, uploads older than a day are deleted."""
 
 _FOLDER = Path(__file__).parent
-STYLES = ("page.css", "controls.css", "cards.css")
+STYLES = ("page.css", "controls.css", "cards.css", "tools.css")
 """Scoped to Gradio's container, so that they win over its own rules for buttons and blocks."""
-SCRIPTS = ("scheme.js", "patch.js", "form.js", "script.js")
+SCRIPTS = ("scheme.js", "patch.js", "form.js", "tools.js", "script.js")
 
 
 def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) -> gr.Blocks:
@@ -55,8 +56,12 @@ def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) 
     handlers = Handlers(pipeline, settings, (*names, settings.corpus))
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=KEEP_UPLOADS) as page:
         gr.HTML(HEADER, apply_default_css=False)
-        build_search_tab(page, handlers, settings)
-        gr.HTML(STEPS, apply_default_css=False, elem_id="rr-steps")
+        with gr.Tabs(elem_id="rr-tabs"):
+            with gr.Tab("Search", id="search"):
+                build_search_tab(page, handlers, settings)
+                gr.HTML(STEPS, apply_default_css=False, elem_id="rr-steps")
+            with gr.Tab("About", id="about"):
+                gr.HTML(about_page(), apply_default_css=False, elem_id="rr-about")
         gr.HTML(FOOTER, apply_default_css=False)
 
         def leave(request: gr.Request) -> None:

@@ -17,7 +17,9 @@
     return (
       (name === "open" && element.nodeName === "DETAILS") ||
       (name === "class" && element.classList.contains("rr-text")) ||
-      (name === "aria-pressed" && element.classList.contains("rr-pick"))
+      (name === "aria-pressed" && element.classList.contains("rr-pick")) ||
+      (name === "aria-expanded" && element.classList.contains("rr-tool")) ||
+      (name === "hidden" && element.classList.contains("rr-view"))
     );
   }
 

@@ -14,9 +14,11 @@ from reasonrank.data import Comparison, Ranking, ScoredDocument
 from reasonrank.pipeline import Stage, Writing
 from reasonrank.settings import Settings
 from reasonrank.ui.cards import VISIBLE, card
+from reasonrank.ui.change import before_and_after, is_reordered
 from reasonrank.ui.markup import attr, esc, key, plural, shorten
 from reasonrank.ui.pairs import comparison_body, pair, pair_writing, writing_body
 from reasonrank.ui.stages import State, active_stage, announcement, chips, problems, stage_line
+from reasonrank.ui.tools import Tool, tool_parts
 
 QUESTION_WIDTH = 140
 STOPPED = '<p class="rr-flag rr-flag-plain">Stopped. What was reached stands.</p>'
@@ -57,13 +59,13 @@ def page_value(view: View) -> Value:
     """The value of the results component."""
     parts = {"head": _head(view)}
     if view.sentence:
-        parts["sentence"] = _sentence(view.sentence, bad=True)
+        parts["sentence"] = sentence_block(view.sentence)
     elif view.ranking is None:
         parts["waiting"] = _waiting(view)
     elif not view.ranking.documents:
-        parts["sentence"] = _sentence(nothing_found(view.ranking))
+        parts["sentence"] = sentence_block(nothing_found(view.ranking), bad=False)
     if view.ranking is not None and view.ranking.documents:
-        parts |= _documents(view, view.ranking)
+        parts |= tool_parts(_tools(view, view.ranking)) | _documents(view, view.ranking)
     return {
         "run": view.run,
         "busy": view.state == "running",
@@ -71,6 +73,16 @@ def page_value(view: View) -> Value:
         "order": list(parts),
         "parts": parts,
     }
+
+
+def _tools(view: View, ranking: Ranking) -> list[Tool]:
+    """What can be done with this list as far as it is."""
+    tools = []
+    if is_reordered(ranking):
+        tools.append(Tool("change", "Before and after", before_and_after(ranking)))
+    if len(ranking.documents) > 1 and all(scored.judgement for scored in ranking.documents) and view.state != "running":
+        tools.append(Tool("matrix", "Every pair"))
+    return tools
 
 
 def nothing_found(ranking: Ranking) -> str:
@@ -97,13 +109,14 @@ def _head(view: View) -> str:
     )
 
 
-def _sentence(text: str, *, bad: bool = False) -> str:
+def sentence_block(text: str, *, bad: bool = True) -> str:
+    """A sentence on its own, with a rule at its side where something went wrong."""
     return f'<p class="rr-sentence{" rr-sentence-bad" if bad else ""}">{esc(text)}</p>'
 
 
 def _waiting(view: View) -> str:
     if view.progress is None:
-        return _sentence("Searching…")
+        return sentence_block("Searching…", bad=False)
     return f'<div class="rr-sentence">{progress_bar(*view.progress)}</div>'
 
 
@@ -164,7 +177,7 @@ def comparison_panel(
     """The comparison of two documents that a reader picked, as far as it is written."""
     places: dict[str, ScoredDocument] = {scored.doc_id: scored for scored in ranking.documents}
     if sentence:
-        return panel(_sentence(sentence, bad=True))
+        return panel(sentence_block(sentence))
     if isinstance(current, Comparison):
         return panel(comparison_body(current, places))
     if current is not None and len(current.doc_ids) == 2:
@@ -174,13 +187,14 @@ def comparison_panel(
 
 def panel_sentence(text: str) -> str:
     """The panel with nothing but a sentence."""
-    return panel(_sentence(text, bad=True))
+    return panel(sentence_block(text))
 
 
-def panel(inner: str) -> str:
-    """The sheet in which two picked documents are compared."""
+def panel(inner: str, title: str = "Why this one above that one") -> str:
+    """The sheet in which two picked documents are compared, or something else is tried."""
     return (
         '<section class="rr-panel" aria-labelledby="rr-panel-title"><header><h2 id="rr-panel-title" tabindex="-1">'
-        'Why this one above that one</h2><button type="button" class="rr-link rr-close">Close</button></header>'
+        f"{esc(shorten(title, QUESTION_WIDTH))}</h2>"
+        '<button type="button" class="rr-link rr-close">Close</button></header>'
         f'<div class="rr-panel-body">{inner}</div></section>'
     )

@@ -87,6 +87,11 @@ class Visitors:
             visitor.comparison = self._next()
             return visitor.comparison
 
+    def is_current(self, run: Run) -> bool:
+        """Whether a comparison's run is still its visitor's newest one."""
+        with self._lock:
+            return any(visitor.comparison is run for visitor in self._visitors.values())
+
     def leave(self, session: str | None) -> None:
         """The page was closed: its work stops and it is forgotten."""
         with self._lock:

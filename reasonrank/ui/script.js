@@ -19,12 +19,14 @@
       run = value.run;
       if (isNew && list.querySelector(".rr-card")) begin(list);
       measure(rr.patch(list, value, staleToKeep(list, value)));
+      rr.showView(list);
       element.setAttribute("aria-busy", String(value.busy));
       document.body.classList.toggle("rr-asked", document.body.classList.contains("rr-asked") || value.run > 0);
       if (live.textContent !== value.announce) live.textContent = value.announce;
       if (list.querySelector(".rr-panel") && isNew) openSheet();
     }
     element.addEventListener("click", (event) => onClick(event, list, trigger));
+    rr.attachForms(element, trigger);
     let width = 0;
     new ResizeObserver(() => {
       if (list.clientWidth !== width) measure(list.querySelectorAll(".rr-card"));
@@ -56,6 +58,7 @@
   function onClick(event, list, trigger) {
     const button = event.target.closest("button, a.rr-ref");
     if (!button) return;
+    if (rr.useTool(button, list, trigger)) return;
     if (button.matches(".rr-fold")) toggleFold(button);
     else if (button.matches(".rr-unfold")) unfold(list);
     else if (button.matches(".rr-stop")) trigger("stop");
@@ -169,7 +172,7 @@
   function openSheet() {
     document.body.classList.add("rr-sheet-open");
     const title = document.getElementById("rr-panel-title");
-    if (title) title.focus({ preventScroll: true });
+    if (title && !title.closest(".rr-panel").contains(document.activeElement)) title.focus({ preventScroll: true });
   }
 
   function closeSheet(trigger) {

@@ -13,6 +13,7 @@ from reasonrank.errors import InputError
 from reasonrank.settings import Settings
 from reasonrank.ui.form import Choices, examples, notice, search_form
 from reasonrank.ui.handlers import Handlers
+from reasonrank.ui.lab import Lab
 from reasonrank.ui.render import EMPTY, progress_bar
 
 CONCURRENT_SEARCHES = 16
@@ -26,8 +27,10 @@ FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".md", ".gz"]
 FORM_TEMPLATE = '<div class="rr-form-host"></div>'
 FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['search', 'choose'])"
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
-RESULTS_SCRIPT = "window.reasonrank.attachList(element, props, watch, trigger, ['compare', 'stop'])"
-PANEL_SCRIPT = "window.reasonrank.attachList(element, props, watch, trigger, ['close'])"
+RESULTS_SCRIPT = (
+    "window.reasonrank.attachList(element, props, watch, trigger, ['compare', 'stop', 'matrix', 'whatif', 'without'])"
+)
+PANEL_SCRIPT = "window.reasonrank.attachList(element, props, watch, trigger, ['close', 'judge', 'occlude'])"
 EXAMPLES_SCRIPT = "window.reasonrank.attachExamples(element)"
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -48,6 +51,7 @@ def build_search_tab(page: gr.Blocks, handlers: Handlers, settings: Settings) ->
     panel = _html(EMPTY, "rr-sheet", LIST_TEMPLATE, PANEL_SCRIPT)
     _connect_search(handlers, form, results, sentence)
     _connect_panel(handlers, results, panel)
+    _connect_lab(Lab(handlers.pipeline, handlers.visitors), results, panel)
     _connect_corpora(handlers, form, upload, example_list, sentence)
     _connect_preparing(page, handlers, settings, preparing)
 
@@ -101,6 +105,32 @@ def _connect_panel(handlers: Handlers, results: gr.HTML, panel: gr.HTML) -> None
         handlers.stop_comparison(request.session_hash)
 
     panel.close(close, None, None, queue=False, **QUIET)
+
+
+def _connect_lab(lab: Lab, results: gr.HTML, panel: gr.HTML) -> None:
+    def matrix(request: gr.Request) -> Iterator[Any]:
+        yield from lab.matrix(request.session_hash)
+
+    def without(request: gr.Request, event: gr.EventData) -> Iterator[Any]:
+        yield from lab.without(request.session_hash, str(event._data.get("left")))
+
+    def whatif(request: gr.Request, event: gr.EventData) -> Any:
+        return lab.open_whatif(request.session_hash, str(event._data.get("doc")))
+
+    def judge(request: gr.Request, event: gr.EventData) -> Iterator[Any]:
+        yield from lab.judge(request.session_hash, event._data)
+
+    def occlude(request: gr.Request, event: gr.EventData) -> Iterator[Any]:
+        yield from lab.occlude(request.session_hash, event._data)
+
+    for listen, work in (
+        (results.matrix, matrix),
+        (results.without, without),
+        (results.whatif, whatif),
+        (panel.judge, judge),
+        (panel.occlude, occlude),
+    ):
+        listen(work, None, panel, concurrency_id="compare", **FREE)
 
 
 def _connect_corpora(

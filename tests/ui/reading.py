@@ -45,10 +45,13 @@ OURS = frozenset(
         "summary",
         "textarea",
         "ul",
+        "ol",
+        *("svg", "path", "line", "circle", "rect", "text", "g", "title"),
+        *("table", "thead", "tbody", "tr", "th", "td", "sub", "pre"),
     )
 )
 """Tags that the page is made of."""
-BLOCKS = frozenset(("p", "div", "li", "dd", "dt", "h2", "h3", "h4", "details", "summary", "button"))
+BLOCKS = frozenset(("p", "div", "li", "dd", "dt", "h2", "h3", "h4", "details", "summary", "button", "th", "td"))
 
 
 class Reader(HTMLParser):

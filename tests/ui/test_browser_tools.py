@@ -1,0 +1,66 @@
+"""The tools over a list in a real Chromium: before and after, every pair, what if, share, judged questions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browsing import ask, wait_for_end
+from playwright.sync_api import expect
+from standin import EVIDENCE, QUESTIONS
+from test_browser import check_access
+
+pytestmark = pytest.mark.browser
+QUESTION = QUESTIONS[0]
+
+
+@pytest.fixture
+def asked(page):
+    """A page with a finished list."""
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=20_000)
+    ask(page, QUESTION)
+    wait_for_end(page, QUESTION)
+    return page
+
+
+def test_before_and_after_side_by_side(asked):
+    button = asked.get_by_role("button", name="Before and after")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.click()
+    view = asked.locator("#rr-view-change")
+    expect(view).to_be_visible()
+    expect(view).to_contain_text("11 documents: 3 moved up, 6 moved down, 2 stayed where the first stage had them.")
+    expect(view.locator(".rr-slope-right li").first).to_have_text(re.compile("1 The dorsal light response.*8"))
+    assert view.locator("path").count() == 11
+    view.get_by_role("link", name="Steering by the moon").click()
+    assert asked.evaluate("document.activeElement.textContent") == "Steering by the moon"
+    check_access(asked, "before and after")
+    asked.get_by_role("button", name="Without BM25").click()
+    expect(asked.locator(".rr-panel")).to_contain_text("0 would be gone, 0 would be new.")
+    button.click()
+    expect(view).to_be_hidden()
+
+
+def test_every_pair_with_its_cycle(asked):
+    asked.get_by_role("button", name="Every pair").click()
+    panel = asked.locator(".rr-panel")
+    expect(panel).to_contain_text("A cycle: 4 over 5 over 6 over 4.")
+    assert panel.locator("tbody tr").count() == 6
+    check_access(asked, "every pair")
+    asked.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    assert asked.evaluate("document.activeElement.textContent") == "Every pair"
+
+
+def test_a_text_is_changed_and_the_score_follows(asked):
+    asked.locator(".rr-try[data-doc=moths]").click()
+    box = asked.get_by_label("Text", exact=True)
+    box.fill(box.input_value().replace(EVIDENCE, ""))
+    expect(asked.locator(".rr-panel")).to_contain_text("The score falls by 1.21, from 1.86 to 0.65.")
+    assert EVIDENCE not in box.input_value(), "what was typed stays"
+    asked.get_by_role("button", name="As it was").click()
+    expect(asked.locator(".rr-panel")).to_contain_text("The score stays at 1.86.")
+    asked.get_by_role("button", name="Which sentence counts?").click()
+    expect(asked.locator(".rr-shade-4")).to_have_text(EVIDENCE)
+    check_access(asked, "occlusion")
