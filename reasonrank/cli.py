@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
     search = commands.add_parser("search", help="ask one question of a corpus")
     search.add_argument("text", help="the question")
-    _settings(search, "corpus", "retriever", "k", "explain", "long_queries", "encoder")
+    _settings(search, "corpus", "retriever", "k", "explain", "query_writing", "long_queries", "encoder")
     _settings(search, "student", "base", "engine", "device", "order", "mode", "samples", "cache", *SERVER)
     search.add_argument("--json", action="store_true", help="print the whole result as one JSON object")
     search.set_defaults(command=_search)

@@ -46,6 +46,8 @@ class Candidate:
         score: First-stage score, higher is better.
         kind: The scale of ``score``: ``bm25``, ``cosine``, ``rrf`` or ``given``.
         parts: Rank and score by each retriever that found it, under the same names.
+        found_by: Where several queries were searched (:class:`SearchQueries`): its place with each that found it, by
+            the query's number; 0 is the question itself.
     """
 
     document: Document
@@ -53,6 +55,24 @@ class Candidate:
     score: float
     kind: str
     parts: Mapping[str, StageScore] = field(default_factory=dict)
+    found_by: Mapping[int, StageScore] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQueries:
+    """Search queries that the student wrote for a question.
+
+    Args:
+        status: What became of them; other than ``ok``, the question was searched alone.
+        texts: The queries, without the question itself.
+        text: What was written, as it stands.
+        detail: Why it could not be read.
+    """
+
+    status: Status
+    texts: tuple[str, ...] = ()
+    text: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +196,8 @@ class Ranking:
     """An ordered list with its reasons, as far as they have arrived.
 
     ``timings_ms`` has the finished stages among ``retrieve``, ``score``, ``explain``, ``compare``, ``total``;
-    ``problems`` has a sentence for each stage that failed, under the stage's name.
+    ``problems`` has a sentence for each stage that failed, under the stage's name. ``queries`` is there where the
+    student was asked to write search queries for the question.
     """
 
     query: Query
@@ -189,3 +210,4 @@ class Ranking:
     comparisons: tuple[Comparison, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    queries: SearchQueries | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from reasonrank.data import Comparison, Ranking, ScoredDocument
+from reasonrank.data import Comparison, Ranking, ScoredDocument, SearchQueries
 from reasonrank.prompts import one_line
 
 WIDTH = 100
@@ -17,6 +17,8 @@ def ranking_to_text(ranking: Ranking) -> str:
         f"{len(ranking.documents)} documents, ordered by {ranking.order_by}, "
         f"from {ranking.corpus} by {ranking.retriever}; student: {ranking.student} on {ranking.engine}",
     ]
+    if ranking.queries is not None:
+        lines += _queries(ranking.queries)
     if not ranking.documents:
         lines.append("Nothing was found. Try other words, another retriever or another corpus.")
     places = {scored.doc_id: scored.rank for scored in ranking.documents}
@@ -32,6 +34,12 @@ def ranking_to_text(ranking: Ranking) -> str:
     return "\n".join([*lines, "", spent, ""])
 
 
+def _queries(queries: SearchQueries) -> list[str]:
+    if queries.status != "ok":
+        return _wrapped(f"Written queries ({queries.status}, the question was searched alone): {queries.text}")
+    return _wrapped(f"Searched too: {'; '.join(queries.texts)}")
+
+
 def _document(scored: ScoredDocument) -> Iterator[str]:
     judgement, reason = scored.judgement, scored.reason
     name = one_line(scored.document.title) or scored.doc_id
@@ -40,6 +48,11 @@ def _document(scored: ScoredDocument) -> Iterator[str]:
     yield ""
     yield f"{scored.rank:3}. {name}  [{grade}; first stage {scored.candidate.rank}, {moved:+d}]"
     yield from _wrapped(textwrap.shorten(one_line(scored.document.text), 2 * WIDTH, placeholder=" ..."))
+    if len(scored.candidate.found_by) > 1 or (scored.candidate.found_by and 0 not in scored.candidate.found_by):
+        numbers = ", ".join(
+            "the question" if number == 0 else f"query {number}" for number in scored.candidate.found_by
+        )
+        yield from _wrapped(f"Found by {numbers}.")
     if reason is not None:
         yield from _wrapped(("Why: " if reason.status == "ok" else f"Why ({reason.status}): ") + reason.text)
         if reason.evidence is not None:

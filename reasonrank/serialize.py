@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from reasonrank.data import Comparison, DirectReason, Evidence, Ranking, ScoredDocument
+from reasonrank.data import Candidate, Comparison, DirectReason, Evidence, Ranking, ScoredDocument
 
 TIMINGS = ("retrieve", "score", "explain", "compare", "total")
 
 
 def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
-    """Plain values only. ``problems`` (stage to sentence) is there when a stage failed."""
+    """Plain values only. ``problems`` (stage to sentence) is there when a stage failed, ``queries`` and each
+    document's ``found_by`` when the student wrote search queries."""
     value: dict[str, Any] = {
         "query": ranking.query.text,
         "corpus": ranking.corpus,
@@ -24,6 +25,9 @@ def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
     }
     if ranking.query.query_id:
         value = {"query_id": ranking.query.query_id, **value}
+    if ranking.queries is not None:
+        queries = ranking.queries
+        value["queries"] = {"status": queries.status, "texts": list(queries.texts), "text": queries.text}
     if ranking.problems:
         value["problems"] = dict(ranking.problems)
     return value
@@ -53,6 +57,7 @@ def _document(scored: ScoredDocument) -> dict[str, Any]:
             "score": candidate.score,
             "kind": candidate.kind,
             "parts": {kind: {"rank": part.rank, "score": part.score} for kind, part in candidate.parts.items()},
+            **_found_by(candidate),
         },
         "reason": _reason(scored.reason),
     }
@@ -61,6 +66,14 @@ def _document(scored: ScoredDocument) -> dict[str, Any]:
     if judgement and judgement.drawn:
         value["drawn"] = judgement.drawn
     return value
+
+
+def _found_by(candidate: Candidate) -> dict[str, Any]:
+    """Which query found it, where there were several; query 0 is the question itself."""
+    if not candidate.found_by:
+        return {}
+    places = candidate.found_by.items()
+    return {"found_by": [{"query": number, "rank": one.rank, "score": one.score} for number, one in places]}
 
 
 def _reason(reason: DirectReason | None) -> dict[str, Any]:

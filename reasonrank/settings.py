@@ -43,6 +43,7 @@ class Settings:
     mode: str = _setting("score_then_reason", "which is written first", ("score_then_reason", "reason_then_score"))
     samples: int = _setting(1, "reasons sampled and averaged for a score, in the mode reason_then_score", least=1)
     encoder: str = _setting("default", "sentence-transformers encoder: default (packaged MiniLM), a folder or hub id")
+    query_writing: bool = _setting(False, "let the student write search queries for the question before the search")
     long_queries: bool = _setting(False, "weight the words of long questions on the query side of BM25")
     bm25_k1: float = _setting(0.9, "BM25's k1", least=0)
     bm25_b: float = _setting(0.4, "BM25's b", least=0)

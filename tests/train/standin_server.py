@@ -66,7 +66,7 @@ def serving(script: Script, seconds: float = 0.0) -> Iterator[StandinServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802 -- the library's name
+        def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             answer = standin.answer(body)
             status = answer if isinstance(answer, int) else 200
