@@ -12,6 +12,7 @@ PACKAGE = sorted((ROOT / "reasonrank").rglob("*.py"))
 HEAVY = {
     *("torch", "transformers", "sentence_transformers", "pyserini", "jnius", "jnius_config", "gradio", "vllm"),
     *("faiss", "ctranslate2", "peft", "pandas", "numpy", "scipy", "sklearn", "ir_datasets", "pymilvus"),
+    *("sqlalchemy", "alembic", "psycopg", "krippendorff", "huggingface_hub"),
 }
 
 

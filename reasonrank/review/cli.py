@@ -77,13 +77,14 @@ def _create(options: argparse.Namespace, settings: Settings) -> int:
         raise InputError("Without a student there is nothing to review; choose one with --student.")
     if options.depth is not None and options.depth < 1:
         raise InputError(f"depth is {options.depth}; it must be at least 1.")
+    kinds = _kinds(options.kinds)
     lists = list(read_candidates(options.candidates))
     lead = Lead(open_review(settings), _operator())
     made, count = create_from_lists(
         lead,
         options.name or options.candidates.name.split(".")[0],
         tqdm(rankings(Pipeline(settings), lists), total=len(lists), unit=" questions", file=sys.stderr),
-        kinds=_kinds(options.kinds),
+        kinds=kinds,
         depth=options.depth,
         annotators_per_item=options.annotators_per_item,
         blind_first=options.blind,

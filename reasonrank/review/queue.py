@@ -20,7 +20,8 @@ def insert_if_new(connection: Connection, table: Table, row: dict[str, Any], *ke
     """Insert a row unless its key is there; whether it was inserted."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table).values(row).on_conflict_do_nothing(index_elements=list(keys))
-    return bool(connection.execute(statement).rowcount)
+    # Not by the row count, which drivers do not promise for an insert.
+    return connection.execute(statement.returning(table.c[keys[0]])).first() is not None
 
 
 def add_places(connection: Connection, added: Item, count: int) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 from reasonrank.data import Candidate, Document, Query, Ranking
 from reasonrank.review.items import ranking_items
 from reasonrank.review.lead import Lead
 from reasonrank.review.service import Review
-from reasonrank.review.values import Identity, ReviewSet
+from reasonrank.review.values import Identity, ReviewSet, Task
 from reasonrank.settings import Settings
 from tests.test_pipeline import ScriptedPipeline
 
+_numbers = itertools.count()
 ADA, BO, CY = (Identity(name) for name in ("Ada", "Bo", "Cy"))
 LEAD = Identity("Lea", "lead")
 
@@ -50,3 +54,30 @@ def make_set(review: Review, *, k: int = 2, blind: bool = True, lists: int = 1, 
     for number in range(1, lists + 1):
         lead.add_items(made.set_id, ranking_items(scripted_ranking(f"q{number}", f"why {number}"), made.set_id))
     return made
+
+
+FULL = {"correct": 2, "supported": 1, "complete": 0, "grade": 2}
+
+
+def new_id() -> str:
+    return f"event-{next(_numbers):06d}"
+
+
+def complete(review: Review, who: Identity, task: Task, seconds: float | None = None, **changes: Any) -> Task:
+    """Judge a task whatever its kind: the blind half first where it is asked for."""
+    kind = task.item.kind
+    value: dict[str, Any] = {
+        "document": {"grade": 0},
+        "reason": dict(FULL),
+        "pair": {"preferred": "left", "reason_right": 2},
+    }[kind] | changes
+    if not task.revealed and kind != "document":
+        half = {"grade": value["grade"]} if kind == "reason" else {"preferred": value["preferred"]}
+        review.grade(who, task.item.item_id, half, event_id=new_id())
+    return review.judge(who, task.item.item_id, value, event_id=new_id(), seconds=seconds)
+
+
+def take(review: Review, who: Identity, set_id: str) -> Task:
+    task = review.next_task(who, set_id)
+    assert task is not None
+    return task

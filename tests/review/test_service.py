@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
@@ -10,35 +9,8 @@ import pytest
 from reasonrank.errors import InputError
 from reasonrank.review.lead import Lead
 from reasonrank.review.service import NotAllowedError, Review
-from reasonrank.review.values import Identity, Task
-from tests.review.helpers import ADA, BO, CY, LEAD, Clock, make_set
-
-_numbers = itertools.count()
-FULL = {"correct": 2, "supported": 1, "complete": 0, "grade": 2}
-
-
-def new_id() -> str:
-    return f"event-{next(_numbers):06d}"
-
-
-def complete(review: Review, who: Identity, task: Task, seconds: float | None = None, **changes: Any) -> Task:
-    """Judge a task whatever its kind: the blind half first where it is asked for."""
-    kind = task.item.kind
-    value: dict[str, Any] = {
-        "document": {"grade": 0},
-        "reason": dict(FULL),
-        "pair": {"preferred": "left", "reason_right": 2},
-    }[kind] | changes
-    if not task.revealed and kind != "document":
-        half = {"grade": value["grade"]} if kind == "reason" else {"preferred": value["preferred"]}
-        review.grade(who, task.item.item_id, half, event_id=new_id())
-    return review.judge(who, task.item.item_id, value, event_id=new_id(), seconds=seconds)
-
-
-def take(review: Review, who: Identity, set_id: str) -> Task:
-    task = review.next_task(who, set_id)
-    assert task is not None
-    return task
+from reasonrank.review.values import Identity
+from tests.review.helpers import ADA, BO, CY, FULL, LEAD, Clock, complete, make_set, new_id, take
 
 
 def test_a_set_is_judged_from_beginning_to_end(review: Review) -> None:
