@@ -32,7 +32,9 @@
     };
     watch("value", () => offer(form.elements.corpus, props.value.corpora, props.value.chosen));
     if (window.matchMedia("(pointer: fine)").matches) question.focus({ preventScroll: true });
+    const asked = rr.takeLink(form);
     trigger("choose", { corpus: form.elements.corpus.value });
+    if (asked) rr.ask(asked);
   };
 
   function grow(box) {

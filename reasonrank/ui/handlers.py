@@ -19,6 +19,7 @@ from reasonrank.ui.form import Choices, depths, reason_counts
 from reasonrank.ui.preparation import HEAD_START, Preparations
 from reasonrank.ui.render import EMPTY, Value, View, comparison_panel, page_value, panel_sentence
 from reasonrank.ui.runs import Run, Visitor, Visitors, paced
+from reasonrank.ui.share import Download, download, share_query
 from reasonrank.ui.stages import State
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ class Handlers:
             return
         run = self.visitors.begin_search(visitor)
         visitor.settings = settings
-        view = View(run.number, text, settings, "running", trained=trained(settings))
+        link = "" if choices.corpus in visitor.uploads else share_query(choices)
+        view = View(run.number, text, settings, "running", trained=trained(settings), link=link)
         yield page_value(view), ""
         self.preparations.start(settings)
         for shown in self._search(visitor, run, view):
@@ -131,6 +133,17 @@ class Handlers:
         run = self.visitors.get(session).search
         if run is not None:
             run.stop()
+
+    def keep(self, session: str | None, kind: str) -> Download:
+        """The visitor's list as a file.
+
+        Raises:
+            InputError: There is no list, or no such format.
+        """
+        ranking = self.visitors.get(session).ranking
+        if ranking is None:
+            raise InputError("There is no list to keep; ask a question first.")
+        return download(ranking, kind)
 
     # -- comparing -------------------------------------------------------------------------------------------
 

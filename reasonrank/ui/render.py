@@ -17,6 +17,7 @@ from reasonrank.ui.cards import VISIBLE, card
 from reasonrank.ui.change import before_and_after, is_reordered
 from reasonrank.ui.markup import attr, esc, key, plural, shorten
 from reasonrank.ui.pairs import comparison_body, pair, pair_writing, writing_body
+from reasonrank.ui.share import share_view
 from reasonrank.ui.stages import State, active_stage, announcement, chips, problems, stage_line
 from reasonrank.ui.tools import Tool, tool_parts
 
@@ -38,6 +39,7 @@ class View:
         sentence: Why it failed.
         progress: What is being prepared before the first list, and how much of it, in [0, 1].
         trained: Whether the student was trained for this.
+        link: The query string that asks the same again; empty where no link can.
     """
 
     run: int
@@ -49,10 +51,11 @@ class View:
     sentence: str = ""
     progress: tuple[str, float] | None = None
     trained: bool | None = None
+    link: str = ""
 
 
 Value = dict[str, Any]
-EMPTY: Value = {"run": 0, "busy": False, "announce": "", "order": [], "parts": {}}
+EMPTY: Value = {"run": 0, "busy": False, "announce": "", "link": None, "order": [], "parts": {}}
 
 
 def page_value(view: View) -> Value:
@@ -70,6 +73,7 @@ def page_value(view: View) -> Value:
         "run": view.run,
         "busy": view.state == "running",
         "announce": view.sentence or announcement(view.ranking, view.settings, running=view.state == "running"),
+        "link": view.link,
         "order": list(parts),
         "parts": parts,
     }
@@ -82,6 +86,8 @@ def _tools(view: View, ranking: Ranking) -> list[Tool]:
         tools.append(Tool("change", "Before and after", before_and_after(ranking)))
     if len(ranking.documents) > 1 and all(scored.judgement for scored in ranking.documents) and view.state != "running":
         tools.append(Tool("matrix", "Every pair"))
+    if view.state != "running":
+        tools.append(Tool("share", "Share and keep", share_view(view.question, view.settings, view.link)))
     return tools
 
 

@@ -21,6 +21,7 @@
       measure(rr.patch(list, value, staleToKeep(list, value)));
       rr.showView(list);
       element.setAttribute("aria-busy", String(value.busy));
+      if (typeof value.link === "string") rr.remember(value.link);
       document.body.classList.toggle("rr-asked", document.body.classList.contains("rr-asked") || value.run > 0);
       if (live.textContent !== value.announce) live.textContent = value.announce;
       if (list.querySelector(".rr-panel") && isNew) openSheet();

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,10 @@ FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".md", ".gz"]
 FORM_TEMPLATE = '<div class="rr-form-host"></div>'
 FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['search', 'choose'])"
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
-RESULTS_SCRIPT = (
-    "window.reasonrank.attachList(element, props, watch, trigger, ['compare', 'stop', 'matrix', 'whatif', 'without'])"
-)
+RESULTS_SCRIPT = "window.reasonrank.attachList(element, props, watch, trigger, ['compare', 'stop', 'matrix', 'whatif', 'without', 'keep'])"
+FILES_TEMPLATE = '<div class="rr-file-host" hidden></div>'
+FILES_SCRIPT = "window.reasonrank.attachFiles(element, props, watch)"
+NO_FILE = {"name": "", "mime": "", "text": "", "number": 0}
 PANEL_SCRIPT = "window.reasonrank.attachList(element, props, watch, trigger, ['close', 'judge', 'occlude'])"
 EXAMPLES_SCRIPT = "window.reasonrank.attachExamples(element)"
 
@@ -51,6 +54,8 @@ def build_search_tab(page: gr.Blocks, handlers: Handlers, settings: Settings) ->
     panel = _html(EMPTY, "rr-sheet", LIST_TEMPLATE, PANEL_SCRIPT)
     _connect_search(handlers, form, results, sentence)
     _connect_panel(handlers, results, panel)
+    files = _html(NO_FILE, "rr-files", FILES_TEMPLATE, FILES_SCRIPT)
+    _connect_keeping(handlers, results, files, sentence)
     _connect_lab(Lab(handlers.pipeline, handlers.visitors), results, panel)
     _connect_corpora(handlers, form, upload, example_list, sentence)
     _connect_preparing(page, handlers, settings, preparing)
@@ -105,6 +110,17 @@ def _connect_panel(handlers: Handlers, results: gr.HTML, panel: gr.HTML) -> None
         handlers.stop_comparison(request.session_hash)
 
     panel.close(close, None, None, queue=False, **QUIET)
+
+
+def _connect_keeping(handlers: Handlers, results: gr.HTML, files: gr.HTML, sentence: gr.HTML) -> None:
+    def keep(request: gr.Request, event: gr.EventData) -> tuple[Any, str]:
+        try:
+            made = handlers.keep(request.session_hash, str(event._data.get("format")))
+        except InputError as error:
+            return gr.skip(), notice(str(error))
+        return asdict(made) | {"number": time.monotonic_ns()}, ""
+
+    results.keep(keep, None, [files, sentence], concurrency_id="keep", **FREE)
 
 
 def _connect_lab(lab: Lab, results: gr.HTML, panel: gr.HTML) -> None:

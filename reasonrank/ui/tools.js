@@ -14,6 +14,10 @@
       trigger(act, form ? { ...Object.fromEntries(new FormData(form)), ...carried } : carried);
       return true;
     }
+    if (button.matches(".rr-copy")) {
+      rr.copy(button);
+      return true;
+    }
     if (!button.matches(".rr-tool")) return false;
     open = open === button.dataset.view ? "" : button.dataset.view;
     rr.showView(list);
@@ -21,6 +25,7 @@
   };
 
   rr.showView = function (list) {
+    rr.fillLinks(list);
     for (const view of list.querySelectorAll(".rr-view")) view.hidden = view.dataset.view !== open;
     for (const button of list.querySelectorAll(".rr-tool[data-view]")) {
       button.setAttribute("aria-expanded", String(button.dataset.view === open));

@@ -64,3 +64,48 @@ def test_a_text_is_changed_and_the_score_follows(asked):
     asked.get_by_role("button", name="Which sentence counts?").click()
     expect(asked.locator(".rr-shade-4")).to_have_text(EVIDENCE)
     check_access(asked, "occlusion")
+
+
+def test_a_link_asks_again(asked, open_page, pipeline):
+    asked.get_by_role("button", name="Share and keep").click()
+    link = asked.locator(".rr-link-box").input_value()
+    assert link == asked.url, "the address bar follows the question"
+    check_access(asked, "share")
+    pipeline.forget()
+    other = open_page(address=link.replace("retriever=hybrid", "retriever=bm25").replace("k=20", "k=10"))
+    wait_for_end(other, QUESTION)
+    assert [(s.retriever, s.k) for s in pipeline.searched] == [("bm25", 10)]
+    expect(other.locator("#rr-question")).to_have_value(QUESTION)
+
+
+def test_a_link_cannot_ask_for_what_is_not_on_offer(open_page, pipeline, site):
+    page = open_page(address=f"{site[1]}?q=%3Cb%3Ehello&corpus=/etc/passwd&k=100000&retriever=magic")
+    wait_for_end(page, "<b>hello")
+    [sent] = pipeline.searched
+    assert (sent.corpus, sent.k, sent.retriever) == ("collection", 20, "hybrid")
+
+
+@pytest.mark.parametrize(("name", "ending"), [("JSON", ".json"), ("CSV", ".csv"), ("TREC run", ".run")])
+def test_the_list_is_downloaded(asked, name, ending):
+    asked.get_by_role("button", name="Share and keep").click()
+    with asked.expect_download() as download:
+        asked.get_by_role("button", name=name, exact=True).click()
+    assert download.value.suggested_filename.endswith(ending)
+    assert "moths" in download.value.path().read_text(encoding="utf-8")
+
+
+def test_the_report_opens_without_a_server(asked, chromium, tmp_path):
+    asked.get_by_role("button", name="Share and keep").click()
+    with asked.expect_download() as download:
+        asked.get_by_role("button", name="Report").click()
+    download.value.save_as(tmp_path / "report.html")
+    context = chromium.new_context(offline=True, java_script_enabled=False)
+    page = context.new_page()
+    asked_for = []
+    page.on("request", lambda request: asked_for.append(request.url))
+    page.goto((tmp_path / "report.html").as_uri())
+    expect(page.locator("h1")).to_have_text(QUESTION)
+    assert page.locator(".rr-card").count() == 11
+    expect(page.locator("mark")).to_have_text(EVIDENCE)
+    assert len(asked_for) == 1, "nothing but the file itself is read"
+    context.close()
