@@ -91,6 +91,19 @@ def comparison_target(text: str, side: int) -> str:
     return text.replace("{preferred}", SIDE_NAMES[side]).replace("{other}", SIDE_NAMES[1 - side])
 
 
+
+def verdict_prompt(query: str, passage: str, reason: str) -> str:
+    """Asks a judge of reasons, on any engine; completed by one of :data:`LABELS`. A student is not trained on it."""
+    return (
+        f"Passage: {one_line(passage)}\n"
+        f"Query: {one_line(query)}\n"
+        f"Reason: {one_line(reason)}\n"
+        "Does the reason say rightly, and by what stands in the passage, how well it answers the query: 0 no, 1 partly, "
+        "2 fully.\n"
+        "Verdict:"
+    )
+
+
 # -- what is asked of a teacher, over a chat interface -----------------------------------------------------------
 
 TEACHER_VERSION = "1"

@@ -143,7 +143,8 @@ def push(folder: Path, repository: str, hub: Hub, *, public: bool = False) -> No
         InputError: The name cannot be a repository's.
         EngineError: The hub refused, or cannot be reached.
     """
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(repository)
