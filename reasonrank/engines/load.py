@@ -49,6 +49,8 @@ def load_engine(settings: Settings, progress: Progress | None = None) -> Engine:
     _warn_of_prompts(weights.adapter)
     if settings.engine == "openai":
         return _on_servers(weights, settings, progress)
+    if settings.engine == "vllm":
+        return _on_vllm(weights, settings, progress)
     if engine_choice(settings) == "transformers":
         return _on_transformers(weights, settings, progress)
     from reasonrank.engines.conversion import ConversionError
@@ -116,6 +118,16 @@ def _on_servers(weights: Weights, settings: Settings, progress: Progress | None)
     tokenizer = student_tokenizer(weights.base, settings.cache)
     served = find_served(pool.servers, tokenizer, settings.server_model, weights.adapter and weights.adapter.name)
     return OpenAIEngine(pool, served, tokenizer, samples=settings.server_samples, requests=settings.server_requests)
+
+
+def _on_vllm(weights: Weights, settings: Settings, progress: Progress | None) -> Engine:
+    from reasonrank.engines.servable import servable
+    from reasonrank.engines.vllm import VllmEngine
+
+    student = servable(weights, settings.cache, progress)
+    if progress:
+        progress("vLLM loads the student", 0.5)
+    return VllmEngine(student)
 
 
 def _on_transformers(weights: Weights, settings: Settings, progress: Progress | None) -> Engine:

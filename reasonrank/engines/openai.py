@@ -121,7 +121,8 @@ class OpenAIEngine(Engine):
     # -- choices ---------------------------------------------------------------------------------------------
 
     def _choose_ids(self, ids: list[int], choice_ids: list[int], cancel: Cancel) -> Choice:
-        listed = self._next_tokens(ids, cancel)
+        # vLLM then tells the choices' own log-probabilities, however unlikely they are; others overlook it.
+        listed = self._next_tokens(ids, cancel, logprob_token_ids=choice_ids)
         by_id = {one.token_id: one.logprob for one in listed}
         if None in by_id:
             raise ReplyShapeError(
@@ -142,15 +143,15 @@ class OpenAIEngine(Engine):
             self._lead = lead
         return bounded_choice(found, listed)
 
-    def _next_tokens(self, prompt: str | list[int], cancel: Cancel) -> list[Listed]:
-        """The likeliest next tokens.
+    def _next_tokens(self, prompt: str | list[int], cancel: Cancel, **more: Any) -> list[Listed]:
+        """The likeliest next tokens; ``more`` goes into the request.
 
         Raises:
             EngineError: The servers give no log-probabilities.
         """
 
         def ask(server: Server) -> list[Listed]:
-            reply = server.post("/v1/completions", self._body(prompt, 1, logprobs=self._listed))
+            reply = server.post("/v1/completions", self._body(prompt, 1, logprobs=self._listed, **more))
             listed = read_listed(reply)
             if listed is None:
                 raise EngineError(

@@ -41,7 +41,7 @@ class Pool:
     Args:
         servers: At least one.
         attempts: How often a piece of work is tried; at least once more than there are servers.
-        patience: Seconds after which it is not tried again.
+        patience: Seconds after which it is not tried again, once each server was.
     """
 
     def __init__(self, servers: Sequence[Server], *, attempts: int = 6, patience: float = 60.0) -> None:
@@ -72,7 +72,7 @@ class Pool:
         """The least busy server that is not resting, for one piece of work.
 
         Raises:
-            UnavailableError: All servers rested longer than the pool's patience; or what the work itself raised.
+            EngineError: All servers rested longer than the pool's patience; or what the work itself raised.
             Cancelled: ``cancel`` answered True while waiting.
         """
         place = self._take(cancel)
@@ -111,9 +111,7 @@ class Pool:
                     place.busy, place.taken = place.busy + 1, self._turns
                     return place
                 if now > until:
-                    raise UnavailableError(
-                        self._places[0].server.url, f"did not come back within {self.patience:.0f} s"
-                    )
+                    raise EngineError(f"No server of the student came back within {self.patience:.0f} seconds.")
                 self._changed.wait(_GLANCE)
 
     def _rest(self, place: _Place, asked: float | None) -> None:
@@ -128,6 +126,7 @@ class Troubles:
 
     def __init__(self, attempts: int, patience: float, servers: int) -> None:
         self._left, self._until, self._servers = attempts, time.monotonic() + patience, servers
+        self._tried: set[str] = set()
 
     def add(self, error: UnavailableError) -> None:
         """Count a failure.
@@ -136,6 +135,7 @@ class Troubles:
             EngineError: It was the last one that is put up with.
         """
         self._left -= 1
-        if self._left <= 0 or time.monotonic() > self._until:
+        self._tried.add(error.url)
+        if self._left <= 0 or (time.monotonic() > self._until and len(self._tried) == self._servers):
             others = f" None of the {self._servers} servers did." if self._servers > 1 else ""
             raise EngineError(f"{error}{others} Check that it runs and that its address is right.") from error
