@@ -98,8 +98,8 @@ def verdict_prompt(query: str, passage: str, reason: str) -> str:
         f"Passage: {one_line(passage)}\n"
         f"Query: {one_line(query)}\n"
         f"Reason: {one_line(reason)}\n"
-        "Does the reason say rightly, and by what stands in the passage, how well it answers the query: 0 no, 1 partly, "
-        "2 fully.\n"
+        "Does the reason say rightly, and by what stands in the passage, how well it answers the query: 0 no, "
+        "1 partly, 2 fully.\n"
         "Verdict:"
     )
 
