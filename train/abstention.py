@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from reasonrank.measures import Figure, figure
 from reasonrank.uncertainty import comparison_doubts, judgement_doubts
 from train.grade_measures import JudgedList
-from train.measures import Figure, figure
 from train.pair_measures import as_comparison
 
 COVERAGES = tuple(share / 10 for share in range(1, 11))

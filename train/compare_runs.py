@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reasonrank.errors import InputError, MissingDependencyError, ReasonRankError
-from train.measures import interval, paired_p_value
+from reasonrank.measures import interval, paired_p_value
 
 Values = dict[str, dict[str, float]]
 """``{measure: {query_id: value}}``."""

@@ -27,12 +27,12 @@ from reasonrank.data import Ranking
 from reasonrank.engines.load import engine_choice
 from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.formats import Qrels, read_candidates, read_qrels, write_run
+from reasonrank.measures import Run, interval, means, paired_p_value, per_query, run_of
 from reasonrank.pipeline import Pipeline
 from reasonrank.prompts import PROMPT_VERSION
 from reasonrank.settings import Settings
 from train.benchmarks import Benchmark, Lists, load_benchmark, load_judgements
 from train.identity import identity
-from train.measures import Run, interval, means, paired_p_value, per_query, run_of
 from train.score_file import ScoreFile
 
 DEPTH = 100

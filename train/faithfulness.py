@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
+from reasonrank.measures import figure, paired_p_value
 from train.grade_measures import JudgedList
-from train.measures import figure, paired_p_value
 from train.observations import Cited
 
 

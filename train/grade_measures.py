@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from reasonrank.data import Judgement
-from train.measures import figure
+from reasonrank.measures import figure
 from train.observations import DocumentObservation, ListObservation
 from train.records import TeacherRecord
 

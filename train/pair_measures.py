@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from reasonrank.data import Comparison
+from reasonrank.measures import figure
 from train.grade_measures import JudgedList
-from train.measures import figure
 from train.observations import ListObservation, PairObservation
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from reasonrank.evidence import SentenceEncoder
+from reasonrank.measures import Figure, figure
 from reasonrank.sentences import sentence_spans
 from train.grade_measures import JudgedList
-from train.measures import Figure, figure
 
 FOLDS = 5
 SHARES = ("ok", "unparsable", "repeated", "truncated")
