@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
 
     add_review(commands, _settings, _load_settings)
 
+    weights = commands.add_parser("weights", help="put the student's weights where vLLM can load them")
+    _settings(weights, "student", "base", "cache")
+    weights.add_argument("--port", type=int, default=8000, help="of the server whose command is printed")
+    weights.set_defaults(command=_weights)
+
     doctor = commands.add_parser("doctor", help="tell what works on this machine")
     _settings(doctor, "student", "base", "engine", "device", "encoder", "cache", *SERVER)
     doctor.set_defaults(command=_doctor)
@@ -164,6 +169,17 @@ def _index(options: argparse.Namespace) -> int:
     with _progress() as progress:
         open_retriever(settings.retriever, corpus, settings, progress=progress, rebuild=options.rebuild)
     _say(f"The {settings.retriever} index of {corpus.name} ({len(corpus.documents):,} passages) is ready.")
+    return 0
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from reasonrank.engines.servable import servable, server_command
+    from reasonrank.engines.weights import resolve
+
+    settings = _load_settings(options)
+    with _progress() as progress:
+        ready = servable(resolve(settings), settings.cache, progress)
+    sys.stdout.write(server_command(ready, options.port) + "\n")
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from reasonrank.errors import ReasonRankError
 from reasonrank.settings import Settings
 
+VLLM = "Install it with: pip install 'reasonrank[vllm]'"
 NEEDED_BYTES = 2 * 10**9
 """Free disk for the converted student and the indexes of the packaged corpora, with room to spare."""
 
@@ -76,12 +77,34 @@ def _student(settings: Settings) -> Finding:
 
 
 def _engine(settings: Settings) -> Finding:
+    if settings.engine == "openai":
+        return _servers(settings)
+    if settings.engine == "vllm":
+        sentence = "vllm is installed." if _installed("vllm") else "vllm is not installed."
+        return Finding("Engine", _installed("vllm"), sentence, "" if _installed("vllm") else VLLM)
     if _installed("ctranslate2"):
         return Finding("Engine", True, "ctranslate2 is installed (int8 on the processor).", optional=True)
     works = _installed("torch") and _installed("transformers")
     advice = "For about three times the speed on a processor: pip install ctranslate2"
     sentence = "transformers will run the student." if works else "neither ctranslate2 nor transformers is here."
     return Finding("Engine", works, sentence, advice)
+
+
+def _servers(settings: Settings) -> Finding:
+    """Asks the student's servers for a probability; the only thing here that leaves this machine, and only if set."""
+    from reasonrank.engines.load import load_engine
+    from reasonrank.prompts import LABELS, grade_prompt
+
+    try:
+        engine = load_engine(settings)
+        [choice] = engine.choose([grade_prompt("moths", "Moths fly at night.")], LABELS)
+        engine.close()
+    except ReasonRankError as error:
+        return Finding("Engine", False, str(error))
+    how = f"its probabilities are estimates from {choice.drawn} drawn grades" if choice.drawn else "it tells them"
+    if choice.bounded:
+        how += ", with upper bounds for unlikely grades"
+    return Finding("Engine", True, f"{engine.name} serves {engine.model_name}; asked for grades, {how}.")
 
 
 def _gpu(settings: Settings) -> Finding:
