@@ -28,6 +28,10 @@ def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
     if ranking.queries is not None:
         queries = ranking.queries
         value["queries"] = {"status": queries.status, "texts": list(queries.texts), "text": queries.text}
+        if queries.detail:
+            value["queries"]["detail"] = queries.detail
+        if "queries" in ranking.timings_ms:
+            value["queries"]["ms"] = ranking.timings_ms["queries"]
     if ranking.problems:
         value["problems"] = dict(ranking.problems)
     return value

@@ -77,7 +77,7 @@ class OutputFiles:
         Raises:
             InputError: A setting outside ``changeable`` differs from the run before.
         """
-        if self.config.exists() and self.replies.exists():
+        if self.config.exists() and (self.replies.exists() or self.out.exists()):
             before = json.loads(self.config.read_text(encoding="utf-8"))
             changed = sorted(
                 name for name in config if name not in set(changeable) and config[name] != before.get(name)
