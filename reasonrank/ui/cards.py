@@ -34,6 +34,7 @@ def card(
     writing: str | None = None,
     awaits_score: bool = False,
     awaits_reason: bool = False,
+    grade: int | None = None,
 ) -> str:
     """One card.
 
@@ -43,6 +44,7 @@ def card(
         writing: The reason in the making.
         awaits_score: Its score is still to come.
         awaits_reason: Its reason is still to come.
+        grade: What the corpus's judgements say of it for this question, where that is known.
     """
     name = key(scored.doc_id)
     title = label_of(scored.document)
@@ -52,7 +54,7 @@ def card(
         f'{attr("data-rest", scored.rank > VISIBLE)} aria-labelledby="title-{name}">'
         f'<div class="rr-gutter">{_rank(scored)}{movement(scored, order_by)}</div>'
         f'<h3 id="title-{name}" dir="auto"{untitled}>{esc(title)}</h3>'
-        f'<div class="rr-score">{_score(scored.judgement, awaits_score)}</div>'
+        f'<div class="rr-score">{_score(scored.judgement, awaits_score)}{_known(grade)}</div>'
         f'<div class="rr-body">{document_text(scored.document, scored.reason)}'
         f"{_doubts(scored.judgement)}"
         f"{reason_block(scored.reason, writing=writing, awaited=awaits_reason)}"
@@ -111,6 +113,20 @@ def grade_bars(judgement: Judgement) -> str:
         for grade in (2, 1, 0)
     )
     return f'<div class="rr-bars" role="img" aria-label="{esc(told)}"><span aria-hidden="true">{rows}</span></div>'
+
+
+def grade_mark(grade: int) -> str:
+    """A judged grade as a small mark."""
+    named = GRADE_NAMES[grade] if 0 <= grade < len(GRADE_NAMES) else ""
+    told = f"judged {grade}" + (f", {named} relevant" if named else "")
+    return (
+        f'<span class="rr-judged rr-judged-{min(2, max(0, grade))}" title="{told}"><span class="rr-sr">{told}</span>'
+        f'<span aria-hidden="true">{grade}</span></span>'
+    )
+
+
+def _known(grade: int | None) -> str:
+    return "" if grade is None else f'<p class="rr-note">In the judgements {grade_mark(grade)}</p>'
 
 
 def _doubts(judgement: Judgement | None) -> str:

@@ -16,6 +16,7 @@ from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.pipeline import Pipeline, Step, Writing, check_query
 from reasonrank.settings import Settings
 from reasonrank.ui.form import Choices, depths, reason_counts
+from reasonrank.ui.judged import Known, known_of
 from reasonrank.ui.preparation import HEAD_START, Preparations
 from reasonrank.ui.render import EMPTY, Value, View, comparison_panel, page_value, panel_sentence
 from reasonrank.ui.runs import Run, Visitor, Visitors, paced
@@ -122,11 +123,16 @@ class Handlers:
         if step is not None:
             visitor.ranking = step.ranking
             state: State = "done" if step.stage == "done" else "running"
-            return replace(view, state=state, ranking=step.ranking, writing=step.writing, progress=None)
+            known = view.known if view.ranking is not None else self._known(view)
+            return replace(view, state=state, ranking=step.ranking, writing=step.writing, progress=None, known=known)
         preparing = self.preparations.state(view.settings)
         if preparing.done:
             return replace(view, progress=None)
         return replace(view, progress=(preparing.what, preparing.share))
+
+    def _known(self, view: View) -> Known | None:
+        # The corpus was loaded to search it, so that this only looks it up.
+        return known_of(self.pipeline.corpus(view.settings), view.question)
 
     def stop(self, session: str | None) -> None:
         """End the visitor's search; what it reached stands."""

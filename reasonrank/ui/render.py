@@ -15,6 +15,7 @@ from reasonrank.pipeline import Stage, Writing
 from reasonrank.settings import Settings
 from reasonrank.ui.cards import VISIBLE, card
 from reasonrank.ui.change import before_and_after, is_reordered
+from reasonrank.ui.judged import Known, judged_view
 from reasonrank.ui.markup import attr, esc, key, plural, shorten
 from reasonrank.ui.pairs import comparison_body, pair, pair_writing, writing_body
 from reasonrank.ui.share import share_view
@@ -39,6 +40,7 @@ class View:
         sentence: Why it failed.
         progress: What is being prepared before the first list, and how much of it, in [0, 1].
         trained: Whether the student was trained for this.
+        known: The corpus's judgements for this question, where it has them.
         link: The query string that asks the same again; empty where no link can.
     """
 
@@ -52,6 +54,7 @@ class View:
     progress: tuple[str, float] | None = None
     trained: bool | None = None
     link: str = ""
+    known: Known | None = None
 
 
 Value = dict[str, Any]
@@ -86,6 +89,8 @@ def _tools(view: View, ranking: Ranking) -> list[Tool]:
         tools.append(Tool("change", "Before and after", before_and_after(ranking)))
     if len(ranking.documents) > 1 and all(scored.judgement for scored in ranking.documents) and view.state != "running":
         tools.append(Tool("matrix", "Every pair"))
+    if view.known is not None and view.state != "running":
+        tools.append(Tool("judged", "Against the judgements", judged_view(ranking, view.known)))
     if view.state != "running":
         tools.append(Tool("share", "Share and keep", share_view(view.question, view.settings, view.link)))
     return tools
@@ -153,6 +158,7 @@ def _documents(view: View, ranking: Ranking) -> dict[str, str]:
             writing=own.text if own else None,
             awaits_score=active == "score" and upper.judgement is None,
             awaits_reason=_awaits_reason(upper, active, view.settings),
+            grade=view.known.grades.get(upper.doc_id) if view.known else None,
         )
         if lower is None:
             continue

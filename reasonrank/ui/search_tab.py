@@ -29,7 +29,10 @@ FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".md", ".gz"]
 FORM_TEMPLATE = '<div class="rr-form-host"></div>'
 FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['search', 'choose'])"
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
-RESULTS_SCRIPT = "window.reasonrank.attachList(element, props, watch, trigger, ['compare', 'stop', 'matrix', 'whatif', 'without', 'keep'])"
+RESULTS_SCRIPT = (
+    "window.reasonrank.attachList(element, props, watch, trigger, "
+    "['compare', 'stop', 'matrix', 'whatif', 'without', 'keep'])"
+)
 FILES_TEMPLATE = '<div class="rr-file-host" hidden></div>'
 FILES_SCRIPT = "window.reasonrank.attachFiles(element, props, watch)"
 NO_FILE = {"name": "", "mime": "", "text": "", "number": 0}

@@ -47,7 +47,7 @@ OURS = frozenset(
         "ul",
         "ol",
         *("svg", "path", "line", "circle", "rect", "text", "g", "title"),
-        *("table", "thead", "tbody", "tr", "th", "td", "sub", "pre"),
+        *("figure", "figcaption", "polyline", "hr", "table", "thead", "tbody", "tr", "th", "td", "sub", "pre"),
     )
 )
 """Tags that the page is made of."""
