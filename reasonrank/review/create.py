@@ -71,3 +71,45 @@ def create_from_lists(
     if made is None:
         raise InputError("There is no list in the file to make a review set of.")
     return made, count
+
+
+def send_to_review(
+    lead: Lead,
+    name: str,
+    ranking: Ranking,
+    *,
+    kinds: Collection[Kind] = KINDS,
+    doc_ids: Collection[str] | None = None,
+    annotators_per_item: int = 2,
+    blind_first: bool = True,
+) -> tuple[ReviewSet, int]:
+    """Add a ranking, some of its documents or one of its comparisons to a set, which is made if it is not there.
+
+    Args:
+        lead: Whoever sends it.
+        name: The set's name.
+        ranking: Where it comes from.
+        kinds: ``("pair",)`` for a comparison alone, without ``pair`` for a card alone.
+        doc_ids: Only these documents; None takes all.
+        annotators_per_item: Of a new set.
+        blind_first: Of a new set.
+
+    Returns:
+        The set, and how many items were new; 0 when all of it was sent before.
+
+    Raises:
+        InputError: The name is unusable, or there is nothing to judge.
+    """
+    made = next((entry for entry in lead.sets() if entry.name == name), None)
+    items = ranking_items(ranking, made.set_id if made else "", kinds=kinds, doc_ids=doc_ids)
+    if made is None:
+        made = lead.create_set(
+            name,
+            student=ranking.student,
+            engine=ranking.engine,
+            prompt_version=PROMPT_VERSION,
+            annotators_per_item=annotators_per_item,
+            blind_first=blind_first,
+        )
+        items = ranking_items(ranking, made.set_id, kinds=kinds, doc_ids=doc_ids)
+    return made, lead.add_items(made.set_id, items)

@@ -118,8 +118,8 @@ def _row(judged: Judged, standing: Standing) -> dict[str, Any]:
         "guideline_version": event.guideline_version,
         "source": event.source,
         "at": datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds"),
-        "prompt_version": chosen.prompt_version,
-        "student": chosen.student,
+        "prompt_version": item.content["made_by"]["prompt_version"],
+        "student": item.content["made_by"]["student"],
     }
     value = dict(event.value or {})
     if event.action == "skip":

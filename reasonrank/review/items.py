@@ -9,6 +9,7 @@ from typing import Any
 
 from reasonrank.data import GRADES, Comparison, Document, Ranking, ScoredDocument
 from reasonrank.errors import InputError
+from reasonrank.prompts import PROMPT_VERSION
 from reasonrank.review.values import KINDS, Item, Kind
 from reasonrank.serialize import ranking_to_json
 
@@ -60,6 +61,8 @@ def check_content(item: Item) -> None:
         InputError: Something is missing or has the wrong type.
     """
     try:
+        if not all(isinstance(item.content["made_by"][name], str) for name in ("student", "engine", "prompt_version")):
+            raise ValueError
         if item.kind == "pair":
             _check_pair(item.content)
         else:
@@ -106,11 +109,13 @@ def _contents(
     ranking: Ranking, kinds: Collection[Kind], doc_ids: Collection[str] | None
 ) -> Iterator[tuple[Kind, dict[str, Any]]]:
     as_json = {entry["doc_id"]: entry for entry in ranking_to_json(ranking)["documents"]}
+    made_by = {"student": ranking.student, "engine": ranking.engine, "prompt_version": PROMPT_VERSION}
     documents = {scored.doc_id: scored.document for scored in ranking.documents}
     for scored in ranking.documents:
         if doc_ids is not None and scored.doc_id not in doc_ids:
             continue
         content = {"document": _document(scored.document), "student": _student(scored, ranking.order_by)}
+        content["made_by"] = made_by
         if scored.reason is not None and scored.reason.text.strip() and "reason" in kinds:
             yield "reason", {**content, "reason": as_json[scored.doc_id]["reason"]}
         elif "document" in kinds:
@@ -121,7 +126,7 @@ def _contents(
             pair = sorted((comparison.preferred_id, comparison.other_id), key=ranks.__getitem__)
             if doc_ids is None or set(pair) <= set(doc_ids):
                 both = [_document(documents[doc_id]) for doc_id in pair]
-                yield "pair", {"documents": both, "comparison": _comparison(comparison)}
+                yield "pair", {"documents": both, "comparison": _comparison(comparison), "made_by": made_by}
 
 
 def _item(set_id: str, position: int, kind: Kind, ranking: Ranking, content: dict[str, Any]) -> Item:

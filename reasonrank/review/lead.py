@@ -46,6 +46,10 @@ class Lead:
 
     # -- sets and guidelines ---------------------------------------------------------------------------------
 
+    def sets(self) -> tuple[ReviewSet, ...]:
+        """All sets, the newest first."""
+        return self._store.sets()
+
     def create_set(
         self,
         name: str,

@@ -63,16 +63,18 @@ def training_records(judged: Iterable[Judged]) -> Iterator[dict[str, Any]]:
     """One teacher record a question, in the form that ``train.records.read_records`` reads."""
     judged = list(judged)
     grades = settled_grades(judged)
-    groups: dict[tuple[str, str, str], list[Judged]] = {}
+    groups: dict[tuple[str, ...], list[Judged]] = {}
     for entry in judged:
-        groups.setdefault((entry.review_set.set_id, entry.item.query_id, entry.item.query), []).append(entry)
-    for (_, query_id, query), entries in groups.items():
+        version = entry.item.content["made_by"]["prompt_version"]
+        group = (entry.item.query_id, entry.item.query, entry.review_set.set_id, version)
+        groups.setdefault(group, []).append(entry)
+    for (query_id, query, _, version), entries in groups.items():
         documents = _documents(entries)
         record: dict[str, Any] = {
             "query_id": query_id,
             "query": query,
             "documents": list(documents.values()),
-            "prompt_version": entries[0].review_set.prompt_version,
+            "prompt_version": version,
             "source": "annotator",
             "teacher": "annotators",
             "labels": {d: grade for d in documents if (grade := grades.get((query_id, query, d))) is not None},

@@ -33,7 +33,7 @@ class ReviewSet:
     Args:
         set_id: Stable id.
         name: What people call it; unique.
-        student: Model whose output is judged.
+        student: Model whose output is judged; of a set that grew, the first one.
         engine: What ran it.
         prompt_version: Version of the templates it was asked with.
         annotators_per_item: How many different people judge each item.
@@ -60,7 +60,8 @@ class Item:
     ``content`` holds plain JSON values. A document: ``document`` (doc_id, title, text) and ``student`` (rank,
     score, label, label_probabilities, label_mass, order_by; null where no student judged). A reason: these and
     ``reason`` (status, text, written, label, evidence). A pair: ``documents`` (two, the upper one first) and
-    ``comparison`` (preferred_id, other_id, text, probability, by_order, flipped, agrees_with_order, status).
+    ``comparison`` (preferred_id, other_id, text, probability, by_order, flipped, agrees_with_order, status). Each
+    has ``made_by`` (student, engine, prompt_version), since a set may gather the output of several students.
     """
 
     item_id: str

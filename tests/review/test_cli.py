@@ -8,11 +8,12 @@ import pytest
 
 from reasonrank.cli import main
 from reasonrank.formats import read_candidates
-from reasonrank.review.create import create_from_lists, rankings
+from reasonrank.prompts import PROMPT_VERSION
+from reasonrank.review.create import create_from_lists, rankings, send_to_review
 from reasonrank.review.lead import Lead
 from reasonrank.review.opening import open_review
 from reasonrank.settings import Settings
-from tests.review.helpers import ADA, LEAD, complete
+from tests.review.helpers import ADA, LEAD, complete, scripted_ranking
 from tests.scripted import ScriptedEngine
 from tests.test_pipeline import ScriptedPipeline
 from train.records import read_records
@@ -39,11 +40,10 @@ def test_lists_become_a_set_that_is_exported_and_imported(
     pipeline = ScriptedPipeline(Settings(explain=5))
     found = rankings(pipeline, read_candidates(candidates))
     made, count = create_from_lists(Lead(review, LEAD), "bulk", found, annotators_per_item=1)
-    assert (made.student, made.engine, made.prompt_version, count) == ("script", "scripted", "1", 4)
+    assert (made.student, made.engine, made.prompt_version, count) == ("script", "scripted", PROMPT_VERSION, 4)
     while (task := review.next_task(ADA, made.set_id)) is not None:
-        complete(review, ADA, task, correct=2, supported=2, grade=1) if task.item.kind == "reason" else complete(
-            review, ADA, task
-        )
+        changes = {"correct": 2, "supported": 2, "grade": 1} if task.item.kind == "reason" else {}
+        complete(review, ADA, task, **changes)
     out = tmp_path / "out"
     arguments = ["review", "export", "--database", database, "--name", "bulk", "--out", str(out), "--format"]
     assert main([*arguments, "records"]) == 0
@@ -64,6 +64,24 @@ def test_a_failed_stage_makes_no_half_set(candidates: Path, tmp_path: Path) -> N
     with pytest.raises(Exception, match="query q1, explain: The script fails"):
         create_from_lists(Lead(review, LEAD), "bulk", rankings(pipeline, read_candidates(candidates)))
     assert review.store.sets() == ()
+
+
+def test_what_is_on_the_page_is_sent_once(tmp_path: Path) -> None:
+    lead = Lead(review := open_review(Settings(database=f"sqlite:///{tmp_path / 'review.sqlite'}")), LEAD)
+    ranking = scripted_ranking()
+    made, count = send_to_review(lead, "from the page", ranking, kinds=("reason", "document"), doc_ids=["z"])
+    assert count == 1
+    assert send_to_review(lead, "from the page", ranking, kinds=("pair",), doc_ids=["z", "y"]) == (made, 1)
+    assert send_to_review(lead, "from the page", ranking) == (made, 2)
+    assert send_to_review(lead, "from the page", ranking) == (made, 0)
+    items = review.store.items(made.set_id)
+    assert [(item.kind, item.position) for item in items] == [
+        ("reason", 0),
+        ("pair", 1),
+        ("reason", 2),
+        ("document", 3),
+    ]
+    assert items[0].content["made_by"] == {"student": "script", "engine": "scripted", "prompt_version": PROMPT_VERSION}
 
 
 @pytest.mark.parametrize(

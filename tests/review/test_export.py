@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reasonrank.errors import InputError
+from reasonrank.prompts import PROMPT_VERSION
 from reasonrank.review.export import FORMS, plain_cell, unresolved
 from reasonrank.review.imports import import_file, import_lines
 from reasonrank.review.lead import Lead
@@ -56,7 +57,7 @@ def test_records_are_what_the_training_package_reads(light_review: Review, revie
     assert record.reasons == {"z": Reason(direct="=It names the thing.")}
     assert record.rejected == {"z": (WORDS,), "y": (WORDS,)}
     assert record.comparisons == (ComparisonText("z", "y", "{preferred} tells more than {other} does."),)
-    assert (record.source, record.teacher, record.prompt_version) == ("annotator", "annotators", "1")
+    assert (record.source, record.teacher, record.prompt_version) == ("annotator", "annotators", PROMPT_VERSION)
 
 
 def test_a_reason_found_good_is_a_target_as_it_is(light_review: Review, tmp_path: Path) -> None:
