@@ -11,6 +11,8 @@ from reasonrank.corpus import corpus_names
 from reasonrank.pipeline import Pipeline
 from reasonrank.settings import Settings
 from reasonrank.ui.about import about_page
+from reasonrank.ui.evaluation import Evaluations
+from reasonrank.ui.evaluation_tab import EvaluationTab, build_evaluation_tab
 from reasonrank.ui.handlers import Handlers
 from reasonrank.ui.search_tab import build_search_tab
 
@@ -54,12 +56,15 @@ def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) 
     """
     names = tuple(entry.name for entry in corpus_names())
     handlers = Handlers(pipeline, settings, (*names, settings.corpus))
+    evaluation = EvaluationTab(Evaluations(pipeline, settings), has_student=settings.student != "none", k=settings.k)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=KEEP_UPLOADS) as page:
         gr.HTML(HEADER, apply_default_css=False)
         with gr.Tabs(elem_id="rr-tabs"):
             with gr.Tab("Search", id="search"):
                 build_search_tab(page, handlers, settings)
                 gr.HTML(STEPS, apply_default_css=False, elem_id="rr-steps")
+            with gr.Tab("Evaluation", id="evaluation"):
+                build_evaluation_tab(page, evaluation)
             with gr.Tab("About", id="about"):
                 gr.HTML(about_page(), apply_default_css=False, elem_id="rr-about")
         gr.HTML(FOOTER, apply_default_css=False)

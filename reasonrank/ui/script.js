@@ -22,7 +22,7 @@
       rr.showView(list);
       element.setAttribute("aria-busy", String(value.busy));
       if (typeof value.link === "string") rr.remember(value.link);
-      document.body.classList.toggle("rr-asked", document.body.classList.contains("rr-asked") || value.run > 0);
+      document.body.classList.toggle("rr-asked", document.body.classList.contains("rr-asked") || Boolean(list.querySelector(".rr-head")));
       if (live.textContent !== value.announce) live.textContent = value.announce;
       if (list.querySelector(".rr-panel") && isNew) openSheet();
     }
