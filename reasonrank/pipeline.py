@@ -21,6 +21,9 @@ from reasonrank.student import Student
 
 __all__ = ["Pipeline", "Stage", "Step", "Writing", "check_query"]
 
+TEMPLATE_TOKENS = 64
+"""More than the words around passage and question in a prompt that asks for a grade."""
+
 
 class Pipeline:
     """Everything a page, a command or a server asks of ReasonRank.
@@ -150,6 +153,21 @@ class Pipeline:
         for text in writing:
             yield Writing(_argued(upper_id, lower_id, preference), text)
         yield writing.value
+
+    def check_room(self, text: str, settings: Settings | None = None) -> None:
+        """See that a question leaves room for a document in the student's window; loads the student.
+
+        Raises:
+            InputError: It does not.
+            ReasonRankError: The student could not be loaded.
+        """
+        settings = settings or self.settings
+        engine = self._student(settings).engine
+        room = engine.window - settings.max_document_tokens - TEMPLATE_TOKENS
+        if room < 1 or engine.cut(text, room)[1]:
+            raise InputError(
+                f"The question is longer than the {max(0, room):,} tokens that this student reads. Shorten it."
+            )
 
     # -- the stages ------------------------------------------------------------------------------------------
 

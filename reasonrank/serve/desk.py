@@ -53,7 +53,9 @@ class Desk:
         self._note("rerank", query.text)
 
         def work(cancel: Cancel) -> Iterator[Step]:
-            return self.pipeline.rerank(query, candidates, settings, cancel)
+            # A failed stage would leave the first stage's order, and here there is none.
+            self.pipeline.check_room(query.text, settings)
+            yield from self.pipeline.rerank(query, candidates, settings, cancel)
 
         return self.office.start(work)
 

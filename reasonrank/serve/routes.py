@@ -21,7 +21,12 @@ from reasonrank.serve.work import Work
 
 Answers = dict[int | str, dict[str, Any]]
 
-STREAMED: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {"event": {"type": "string"}, "data": {"type": "string", "contentMediaType": "application/json"}},
+}
+STREAMED: dict[str, Any] = {"text/event-stream": {"schema": EVENT}}
 RERANKED: Answers = {200: {"model": RerankResponse, "content": STREAMED}, **REFUSALS}
 FOUND: Answers = {200: {"model": SearchResponse, "content": STREAMED}, **REFUSALS}
 STATES: Answers = {200: {"model": State}, 503: {"model": State, "description": "Not yet, or not any more"}}

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from reasonrank.data import JudgingMode, Status, Written
 
+
+def _whole(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("half_character", "Half a surrogate pair is no text; send whole characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+"""Text that can be written as UTF-8; JSON can carry other."""
 Count = Annotated[int, Field(ge=1)]
 MAX_FIELDS = 8
 """Names in ``rank_fields``."""
@@ -30,15 +40,15 @@ class _Response(BaseModel):
 class DocumentIn(_Request):
     """A document as an object; a plain string is one with a text only."""
 
-    text: str
-    title: str | None = None
+    text: Text
+    title: Text | None = None
 
 
 class RerankRequest(_Request):
     """The dialect that Jina, Cohere and vLLM share; everything after ``return_documents`` is ours."""
 
-    query: str = Field(description="the question")
-    documents: list[str | DocumentIn] = Field(min_length=1, description="what to put in order")
+    query: Text = Field(description="the question")
+    documents: list[Text | DocumentIn] = Field(min_length=1, description="what to put in order")
     model: str | None = Field(default=None, description="not used: the server has one student")
     top_n: Count | None = Field(default=None, description="return only so many from the top")
     return_documents: bool | None = Field(default=None, description="give each document's text back with its result")
@@ -54,7 +64,7 @@ class RerankRequest(_Request):
 class SearchRequest(_Request):
     """A question to a corpus. What is left out is as the server was set up."""
 
-    query: str = Field(description="the question")
+    query: Text = Field(description="the question")
     corpus: str | None = Field(default=None, description="a corpus's name; never a file")
     retriever: Literal["bm25", "dense", "hybrid"] | None = None
     k: Count | None = Field(default=None, description="how many documents to return")
