@@ -14,6 +14,7 @@ from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.review import queue
 from reasonrank.review.checks import (
     MAX_TEXT,
+    blind_half,
     check_name,
     check_seconds,
     parse_blind,
@@ -25,6 +26,7 @@ from reasonrank.review.items import without_answer
 from reasonrank.review.rules import agreement_with_student, graded, has_answer, is_blind, revealed, sides, with_sides
 from reasonrank.review.schema import event as event_table
 from reasonrank.review.schema import item as item_table
+from reasonrank.review.schema import standing
 from reasonrank.review.store import (
     Store,
     events,
@@ -187,6 +189,8 @@ class Review:
                 )
                 insert_event(connection, made)
                 queue.settle(connection, made.item_id, name, self.store.clock() + chosen.lease_seconds)
+            if made.action != "undo":
+                raise InputError("This event_id was used for something else; make a new one for every submission.")
             taken = next(e for e in events(connection, item_id=made.item_id) if e.event_id == made.undoes)
             undone = Undone(taken, self._task(connection, made.item_id, name))
         self.keep(Entries(events=(made,)))
@@ -209,24 +213,21 @@ class Review:
 
     def progress(self, who: Identity, set_id: str) -> Progress:
         """How far this annotator is."""
-
         name = check_name(who.name)
         with self.store.database.read() as connection:
-            found = standings(connection, set_id, name)
-            total = (
-                connection.scalar(select(func.count()).select_from(item_table).where(item_table.c.set_id == set_id))
-                or 0
+            stands = (
+                select(standing.c.action, standing.c.seconds)
+                .join(item_table, item_table.c.item_id == standing.c.item_id)
+                .where(item_table.c.set_id == set_id, standing.c.annotator == name)
+                .where(standing.c.action.in_(("judge", "skip")))
             )
+            found = connection.execute(stands).all()
+            total = connection.scalar(select(func.count(item_table.c.item_id)).where(item_table.c.set_id == set_id))
             left = queue.left_for(connection, set_id, name)
-        judged = [entry.event for entry in found if entry.event.action == "judge"]
-        seconds = [event.seconds for event in judged if event.seconds is not None]
-        return Progress(
-            len(judged),
-            len(found) - len(judged),
-            left,
-            int(total or 0),
-            statistics.median(seconds) if seconds else None,
-        )
+        judged = [row.seconds for row in found if row.action == "judge"]
+        seconds = [spent for spent in judged if spent is not None]
+        median = statistics.median(seconds) if seconds else None
+        return Progress(len(judged), len(found) - len(judged), left, int(total or 0), median)
 
     # -- how it is done --------------------------------------------------------------------------------------
 
@@ -271,11 +272,11 @@ class Review:
                 raise InputError("A document is graded in one step; submit a judgement.")
             value = parse_blind(item, with_sides(item, name, given))
         else:
-            given = with_sides(item, name, given)
-            if isinstance(given, Mapping) and item.kind == "reason" and given.get("grade") is None:
-                given = {**given, **(graded(earlier) or {})}
-            value = value_to_json(parse_value(item, given))
-            if chosen.blind_first and not revealed(earlier) and has_answer(item):
+            if isinstance(given, Mapping):  # what was said in the blind half need not be said again
+                said = {field: entry for field, entry in given.items() if entry is not None}
+                given = {**(graded(earlier) or {}), **said}
+            value = value_to_json(parse_value(item, with_sides(item, name, given)))
+            if chosen.blind_first and has_answer(item) and not (revealed(earlier) and blind_half(value)):
                 raise InputError("Judge the document itself first; the student's answer is shown after that.")
         return Event(
             event_id,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table
+from sqlalchemy import Connection, Select, Table, select
 
 from reasonrank.errors import InputError
 from reasonrank.review import queue
@@ -178,7 +178,11 @@ def events(
 def standings(connection: Connection, set_id: str, annotator: str | None = None) -> tuple[Standing, ...]:
     """What stands in a set, of everyone or of one annotator; adjudications are among it."""
 
-    by_id = {entry.item_id: entry for entry in items(connection, set_id)}
+    wanted = item.select().where(item.c.set_id == set_id)
+    if annotator is not None:
+        theirs = select(event.c.item_id).where(event.c.annotator == annotator)
+        wanted = wanted.where(item.c.item_id.in_(theirs))
+    by_id = {entry.item_id: entry for entry in _values(connection, wanted, Item)}
     chosen = (
         standing.select()
         .join(item, item.c.item_id == standing.c.item_id)

@@ -221,3 +221,33 @@ def test_the_same_ranking_is_added_once(review: Review) -> None:
     assert [item.position for item in items] == list(range(8))
     with pytest.raises(InputError, match="another review set named"):
         make_set(review)
+
+
+def test_the_blind_half_need_not_be_said_again(light_review: Review) -> None:
+    made = make_set(light_review, k=1)
+    for _ in range(2):
+        complete(light_review, ADA, take(light_review, ADA, made.set_id))
+    light_review.skip(ADA, take(light_review, ADA, made.set_id).item.item_id, "later", event_id=new_id())
+    pair = take(light_review, ADA, made.set_id)
+    light_review.grade(ADA, pair.item.item_id, {"preferred": "right"}, event_id=new_id())
+    done = light_review.judge(ADA, pair.item.item_id, {"reason_right": 0}, event_id=new_id())
+    assert done.standing is not None
+    assert done.standing.value == {
+        "preferred": "right",
+        "left_id": pair.left_id,
+        "right_id": pair.right_id,
+        "reason_right": 0,
+    }
+
+
+def test_a_grade_taken_back_has_to_be_given_again(light_review: Review) -> None:
+    made = make_set(light_review)
+    task = take(light_review, ADA, made.set_id)
+    light_review.grade(ADA, task.item.item_id, {"grade": 1}, event_id=new_id())
+    light_review.undo(ADA, made.set_id, event_id=new_id())
+    with pytest.raises(InputError, match="document itself first"):
+        light_review.judge(ADA, task.item.item_id, {"correct": 2, "supported": 2, "complete": 2}, event_id=new_id())
+    used = new_id()
+    light_review.judge(ADA, task.item.item_id, FULL, event_id=used)
+    with pytest.raises(InputError, match="event_id was used"):
+        light_review.undo(ADA, made.set_id, event_id=used)
