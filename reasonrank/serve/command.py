@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import logging
 import os
 import sys
@@ -17,6 +18,7 @@ from reasonrank.serve.settings import ServeSettings
 from reasonrank.settings import Settings
 
 if TYPE_CHECKING:
+    from reasonrank.serve.desk import Desk
     from reasonrank.serve.work import Office
 
 log = logging.getLogger(__name__)
@@ -53,19 +55,33 @@ def load_settings(options: argparse.Namespace) -> ServeSettings:
 def serve(options: argparse.Namespace) -> int:
     """Serve until told to stop; 2 when the settings are wrong or the port is taken."""
     settings = load_settings(options)
-    try:
-        import uvicorn
-
-        from reasonrank.serve.app import create_app
-        from reasonrank.serve.desk import Desk
-    except ImportError as error:
-        raise MissingDependencyError(f"{error.name or 'a package of the server'}", INSTALL) from error
+    _check_installed("fastapi", "uvicorn", "prometheus_client", *["gradio"] * settings.page, *["mcp"] * settings.mcp)
     from reasonrank.pipeline import Pipeline
+    from reasonrank.serve.desk import Desk
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
     if not settings.keys:
         log.warning("No API keys are set (REASONRANK_API_KEYS), so only programs on this machine can connect.")
-    desk = Desk.of(Pipeline(settings), settings)
+    return serve_desk(Desk.of(Pipeline(settings), settings))
+
+
+def _check_installed(*packages: str) -> None:
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(package, INSTALL)
+
+
+def serve_desk(desk: Desk) -> int:
+    """Serve over a desk until told to stop.
+
+    Raises:
+        ReasonRankError: The address is taken, or cannot be listened at.
+    """
+    import uvicorn
+
+    from reasonrank.serve.app import create_app
+
+    settings = desk.settings
     config = uvicorn.Config(
         create_app(desk),
         host=settings.host,
@@ -115,12 +131,10 @@ def _leave(office: Office, code: int) -> None:
 def mcp(options: argparse.Namespace) -> int:
     """Speak the Model Context Protocol over standard input and output until the client closes it."""
     settings = load_settings(options)
-    try:
-        from reasonrank.serve.desk import Desk
-        from reasonrank.serve.mcp_tools import build_mcp
-    except ImportError as error:
-        raise MissingDependencyError(f"{error.name or 'a package of the server'}", INSTALL) from error
+    _check_installed("fastapi", "prometheus_client", "mcp")
     from reasonrank.pipeline import Pipeline
+    from reasonrank.serve.desk import Desk
+    from reasonrank.serve.mcp_tools import build_mcp
 
     desk = Desk.of(Pipeline(settings), settings)
     server = build_mcp(desk)
