@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint format types figures clean
+.PHONY: demo test check lint format types figures bench soak clean
 
 demo: $(VENV)/.app  ## open the demo on this machine
 	$(BIN)/python app.py --open
@@ -30,6 +30,13 @@ types: $(VENV)/.dev
 
 figures: $(VENV)/.dev  ## measure again what the README's table says
 	$(BIN)/python -m benchmarks.figures
+
+bench: $(VENV)/.dev  ## fifty searchers for two minutes against the server (about eight minutes)
+	$(BIN)/python -m benchmarks.load
+
+soak: $(VENV)/.dev  ## ten thousand fuzzed requests against a tiny model, two hundred against the default student
+	REASONRANK_FUZZ_STUDENT=tiny REASONRANK_FUZZ_CASES=10000 $(BIN)/python -m pytest -s tests/serve/test_fuzz.py
+	REASONRANK_FUZZ_STUDENT=default REASONRANK_FUZZ_CASES=200 $(BIN)/python -m pytest -s tests/serve/test_fuzz.py
 
 clean:
 	rm -rf $(VENV)
