@@ -45,7 +45,7 @@ def servable(weights: Weights, cache: Path, progress: Progress | None = None) ->
     base = _written_out(cache, progress) if weights.base == "default" else weights.base
     adapter = weights.adapter.path.resolve() if weights.adapter else None
     name = weights.adapter.name if weights.adapter else ""
-    return Servable(base, adapter, name, _rank(adapter) if adapter else 0, weights.shown)
+    return Servable(base, adapter, name, adapter_rank(adapter) if adapter else 0, weights.shown)
 
 
 def server_command(one: Servable, port: int = 8000) -> str:
@@ -76,7 +76,7 @@ def lora_room(rank: int) -> int:
     raise InputError(f"The adapter has rank {rank}, and vLLM takes at most 512; merge it into its base first.")
 
 
-def _rank(adapter: Path) -> int:
+def adapter_rank(adapter: Path) -> int:
     try:
         return int(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"])
     except (OSError, ValueError, KeyError, TypeError) as error:
