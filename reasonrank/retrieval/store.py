@@ -176,7 +176,13 @@ def _clean(parent: Path, keep: str | None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_orphans(indexes: Path, keep: Path) -> None:
+def remove_orphans(cache: Path) -> None:
+    """Remove the indexes of files that are gone; ``cache`` is the folder of the settings."""
+    if (cache / "indexes").is_dir():
+        _remove_orphans(cache / "indexes")
+
+
+def _remove_orphans(indexes: Path, keep: Path | None = None) -> None:
     """Remove the indexes of files that are gone, so that visitors' uploads do not fill the disk."""
     for parent in indexes.iterdir():
         if parent == keep or not parent.is_dir():

@@ -25,6 +25,9 @@
       const upload = document.querySelector("#rr-upload button, button#rr-upload");
       if (upload) upload.click();
     });
+    form.querySelector(".rr-use").addEventListener("click", () => {
+      trigger("paste", { text: document.getElementById("rr-paste").value });
+    });
     rr.ask = (text) => {
       question.value = text;
       grow(question);

@@ -14,6 +14,7 @@ from reasonrank.data import Query
 from reasonrank.errors import InputError
 from reasonrank.settings import Settings
 from reasonrank.ui.markup import attr, esc, one_line, shorten
+from reasonrank.ui.own import own_section
 
 DEPTHS = (10, 20, 50)
 """How many documents can be asked for; the setting's own number joins them."""
@@ -23,8 +24,6 @@ RETRIEVERS = (("hybrid", "Hybrid"), ("bm25", "BM25"), ("dense", "Dense"))
 ORDERS = (("student", "the student’s grade"), ("fused", "student and first stage"))
 MODES = (("score_then_reason", "score, then reason"), ("reason_then_score", "reason, then score"))
 EXAMPLE_WIDTH = 220
-
-OWN_FILE = '<button type="button" class="rr-upload" title="JSON lines, CSV, TSV or plain text">Your own file…</button>'
 
 Named = Sequence[tuple[str, str]]
 """Values and what they are called."""
@@ -76,14 +75,14 @@ def search_form(settings: Settings, corpora: Named) -> str:
         '<textarea id="rr-question" name="question" rows="1" dir="auto" enterkeyhint="search" autocomplete="off"'
         ' placeholder="Ask a question"></textarea>'
         '<button type="submit" class="rr-submit">Search</button></div>'
-        f'<div class="rr-controls">{select("corpus", "Search in", corpora, settings.corpus, OWN_FILE)}'
+        f'<div class="rr-controls">{select("corpus", "Search in", corpora, settings.corpus)}'
         f"{segments('retriever', 'Find by', RETRIEVERS, settings.retriever)}"
         f"{segments('k', 'Show', counts, str(settings.k))}</div>"
         '<details class="rr-more"><summary>More settings</summary><div class="rr-controls">'
         f"{segments('order', 'Order by', ORDERS, settings.order)}"
         f"{segments('mode', 'Judge by', MODES, settings.mode)}"
         f"{segments('explain', 'Reasons from the top', reasons, str(settings.explain))}"
-        "</div></details></form>"
+        f"</div></details>{own_section()}</form>"
     )
 
 

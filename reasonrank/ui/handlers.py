@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from reasonrank.corpora import public
-from reasonrank.corpus import UPLOAD_LIMITS, load_corpus
 from reasonrank.data import Comparison, Query
 from reasonrank.engines.base import Cancel
 from reasonrank.engines.load import student_info
 from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.pipeline import Pipeline, Step, Writing, check_query
+from reasonrank.retrieval.store import remove_orphans
 from reasonrank.settings import Settings
 from reasonrank.ui.form import Choices, depths, reason_counts
 from reasonrank.ui.judged import Known, known_of
+from reasonrank.ui.markup import plural
+from reasonrank.ui.own import PASTED, Own, preview, take_files, take_pasted
 from reasonrank.ui.preparation import HEAD_START, Preparations
 from reasonrank.ui.render import EMPTY, Value, View, comparison_panel, page_value, panel_sentence
 from reasonrank.ui.runs import Run, Visitor, Visitors, paced
@@ -68,7 +70,7 @@ class Handlers:
 
     def _corpus_of(self, visitor: Visitor, name: str) -> str:
         if name in visitor.uploads:
-            return str(visitor.uploads[name])
+            return str(visitor.uploads[name].path)
         if name in self.corpora:
             return name
         raise InputError("This corpus is not on offer any more; choose another one, or upload the file again.")
@@ -123,16 +125,17 @@ class Handlers:
         if step is not None:
             visitor.ranking = step.ranking
             state: State = "done" if step.stage == "done" else "running"
-            known = view.known if view.ranking is not None else self._known(view)
+            known = view.known if view.ranking is not None else self._known(visitor, view)
             return replace(view, state=state, ranking=step.ranking, writing=step.writing, progress=None, known=known)
         preparing = self.preparations.state(view.settings)
         if preparing.done:
             return replace(view, progress=None)
         return replace(view, progress=(preparing.what, preparing.share))
 
-    def _known(self, view: View) -> Known | None:
+    def _known(self, visitor: Visitor, view: View) -> Known | None:
+        own = next((o for o in visitor.uploads.values() if str(o.path) == view.settings.corpus), None)
         # The corpus was loaded to search it, so that this only looks it up.
-        return known_of(self.pipeline.corpus(view.settings), view.question)
+        return known_of(own.corpus if own else self.pipeline.corpus(view.settings), view.question)
 
     def stop(self, session: str | None) -> None:
         """End the visitor's search; what it reached stands."""
@@ -191,20 +194,39 @@ class Handlers:
 
     # -- corpora ---------------------------------------------------------------------------------------------
 
-    def upload(self, session: str | None, path: str) -> tuple[str | None, str]:
-        """Take a visitor's file as a corpus: the name to choose it by (None if it is no corpus), and a sentence."""
-        visitor, file = self.visitors.get(session), Path(path)
-        name = f"Your file: {file.name}"
+    def upload(self, session: str | None, paths: Sequence[str]) -> tuple[str | None, str]:
+        """Take a visitor's files as a corpus: the name to choose it by (None if it is no corpus), and a sentence."""
+        files = [Path(path) for path in paths]
+        return self._take(session, lambda: take_files(files, self.settings), ", ".join(file.name for file in files))
+
+    def paste(self, session: str | None, text: str) -> tuple[str | None, str]:
+        """Take pasted text as a corpus, like a file."""
+        return self._take(session, lambda: take_pasted(text, self.settings), "The text")
+
+    def _take(self, session: str | None, take: Callable[[], Own], what: str) -> tuple[str | None, str]:
         try:
-            corpus = load_corpus(str(file), self.settings, limits=UPLOAD_LIMITS)
+            own = take()
         except ReasonRankError as error:
             return None, str(error)
         except Exception:
             log.exception("An upload could not be read")
-            return None, f"{file.name} could not be read; the server's log has the details."
-        visitor.uploads[name] = file
-        count = len(corpus)
-        return name, f"{file.name} has {count:,} document{'' if count == 1 else 's'}. Ask your question."
+            return None, f"{what} could not be read; the server's log has the details."
+        visitor = self.visitors.get(session)
+        name = "Your pasted text" if own.path.name == PASTED else f"Your file: {own.path.name}"
+        visitor.uploads[name] = own
+        self.preparations.start(replace(self.settings, corpus=str(own.path)))
+        return name, f"{name.removeprefix('Your file: ')} has {plural(len(own.corpus), 'document')}. Ask your question."
+
+    def preview(self, session: str | None, name: str) -> str:
+        """The first passages of a visitor's own corpus, as escaped HTML."""
+        return preview(self.visitors.get(session).uploads[name].corpus)
+
+    def leave(self, session: str | None) -> None:
+        """The page was closed: the visitor's work stops, and their files and the indexes of them go."""
+        own = bool(self.visitors.get(session).uploads)
+        self.visitors.leave(session)
+        if own:
+            remove_orphans(self.settings.cache)
 
     def uploads(self, session: str | None) -> list[str]:
         """Names of the visitor's own files."""
@@ -217,10 +239,10 @@ class Handlers:
         """
         if name in public.SUGGESTED:
             return [], ""
+        visitor = self.visitors.get(session)
         try:
-            corpus = self.pipeline.corpus(
-                replace(self.settings, corpus=self._corpus_of(self.visitors.get(session), name))
-            )
+            settings = replace(self.settings, corpus=self._corpus_of(visitor, name))
+            corpus = visitor.uploads[name].corpus if name in visitor.uploads else self.pipeline.corpus(settings)
         except ReasonRankError as error:
             return [], str(error)
         except Exception:

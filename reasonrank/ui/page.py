@@ -14,6 +14,7 @@ from reasonrank.ui.about import about_page
 from reasonrank.ui.evaluation import Evaluations
 from reasonrank.ui.evaluation_tab import EvaluationTab, build_evaluation_tab
 from reasonrank.ui.handlers import Handlers
+from reasonrank.ui.own import UPLOAD_MB
 from reasonrank.ui.search_tab import build_search_tab
 
 TITLE = "ReasonRank"
@@ -36,7 +37,7 @@ FOOTER = (
 )
 QUEUE_SIZE = 64
 """Events that may wait. Spaces would otherwise let one wait, and turn the second visitor away."""
-MAX_UPLOAD = "50mb"
+MAX_UPLOAD = f"{UPLOAD_MB}mb"
 KEEP_UPLOADS = (3600, 86400)
 """Once an hour, uploads older than a day are deleted."""
 
@@ -70,7 +71,7 @@ def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) 
         gr.HTML(FOOTER, apply_default_css=False)
 
         def leave(request: gr.Request) -> None:
-            handlers.visitors.leave(request.session_hash)
+            handlers.leave(request.session_hash)
 
         page.unload(leave)
     page.queue(max_size=QUEUE_SIZE)

@@ -7,13 +7,13 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from reasonrank.data import Ranking
 from reasonrank.engines.base import Cancel
 from reasonrank.errors import Cancelled
 from reasonrank.settings import Settings
+from reasonrank.ui.own import Own, forget
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Run:
 class Visitor:
     """What the server remembers of one open page."""
 
-    uploads: dict[str, Path] = field(default_factory=dict)
+    uploads: dict[str, Own] = field(default_factory=dict)
     ranking: Ranking | None = None
     settings: Settings | None = None
     search: Run | None = None
@@ -70,7 +70,7 @@ class Visitors:
             self._visitors.move_to_end(session or "")
             gone = [self._visitors.popitem(last=False)[1] for _ in range(len(self._visitors) - MAX_VISITORS)]
         for old in gone:
-            _cancel(old.search, old.comparison)
+            _end(old)
         return visitor
 
     def begin_search(self, visitor: Visitor) -> Run:
@@ -93,15 +93,21 @@ class Visitors:
             return any(visitor.comparison is run for visitor in self._visitors.values())
 
     def leave(self, session: str | None) -> None:
-        """The page was closed: its work stops and it is forgotten."""
+        """The page was closed: its work stops, it is forgotten, and so are its own corpora."""
         with self._lock:
             visitor = self._visitors.pop(session or "", None)
         if visitor is not None:
-            _cancel(visitor.search, visitor.comparison)
+            _end(visitor)
 
     def _next(self) -> Run:
         self._runs += 1
         return Run(self._runs)
+
+
+def _end(visitor: Visitor) -> None:
+    _cancel(visitor.search, visitor.comparison)
+    for own in visitor.uploads.values():
+        forget(own)
 
 
 def _cancel(*runs: Run | None) -> None:

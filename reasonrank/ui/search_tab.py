@@ -22,12 +22,12 @@ CONCURRENT_SEARCHES = 16
 """Searches that may be under way at once. The page must not hang unanswered while others search: the pipeline
 itself decides what waits for what, and each search says on the page how far it is."""
 
-FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".md", ".gz"]
+FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".md", ".gz", ".qrels"]
 
 # Templates are fixed: scripts fill them from `props.value`, so that Gradio replaces nothing that is on the page.
 # The names of events stand in the scripts in quotes because Gradio looks for them there.
 FORM_TEMPLATE = '<div class="rr-form-host"></div>'
-FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['search', 'choose'])"
+FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['search', 'choose', 'paste'])"
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
 RESULTS_SCRIPT = (
     "window.reasonrank.attachList(element, props, watch, trigger, "
@@ -49,7 +49,9 @@ def build_search_tab(page: gr.Blocks, handlers: Handlers, settings: Settings) ->
     value = {"form": search_form(settings, corpora), "corpora": corpora, "chosen": settings.corpus}
     with gr.Column(elem_id="rr-top-part"):
         form = _html(value, "rr-form", FORM_TEMPLATE, FORM_SCRIPT)
-        upload = gr.UploadButton("Choose a file", file_types=FILE_TYPES, elem_id="rr-upload", visible="hidden")
+        upload = gr.UploadButton(
+            "Choose a file", file_count="multiple", file_types=FILE_TYPES, elem_id="rr-upload", visible="hidden"
+        )
         sentence = gr.HTML(elem_id="rr-notice", apply_default_css=False)
         preparing = gr.HTML(elem_id="rr-preparing", apply_default_css=False)
         example_list = gr.HTML(elem_id="rr-examples", apply_default_css=False, js_on_load=EXAMPLES_SCRIPT)
@@ -155,18 +157,26 @@ def _connect_lab(lab: Lab, results: gr.HTML, panel: gr.HTML) -> None:
 def _connect_corpora(
     handlers: Handlers, form: gr.HTML, upload: gr.UploadButton, example_list: gr.HTML, sentence: gr.HTML
 ) -> None:
-    def take(request: gr.Request, path: str) -> tuple[Any, str, Any]:
-        name, text = handlers.upload(request.session_hash, path)
+    def took(request: gr.Request, name: str | None, text: str) -> tuple[Any, str, Any]:
         if name is None:
             return gr.skip(), notice(text), gr.skip()
         corpora = corpus_choices(handlers.settings, handlers.uploads(request.session_hash))
-        return {"form": "", "corpora": corpora, "chosen": name}, notice(text, bad=False), ""
+        seen = handlers.preview(request.session_hash, name)
+        questions, _ = handlers.examples(request.session_hash, name)
+        return {"form": "", "corpora": corpora, "chosen": name}, notice(text, bad=False) + seen, examples(questions)
+
+    def take(request: gr.Request, paths: list[str]) -> tuple[Any, str, Any]:
+        return took(request, *handlers.upload(request.session_hash, paths))
+
+    def paste(request: gr.Request, event: gr.EventData) -> tuple[Any, str, Any]:
+        return took(request, *handlers.paste(request.session_hash, str(event._data.get("text"))))
 
     def choose(request: gr.Request, event: gr.EventData) -> tuple[str, str]:
         questions, text = handlers.examples(request.session_hash, str(event._data.get("corpus")))
         return examples(questions), notice(text)
 
     upload.upload(take, upload, [form, sentence, example_list], concurrency_id="corpus", **FREE)
+    form.paste(paste, None, [form, sentence, example_list], concurrency_id="corpus", **FREE)
     form.choose(choose, None, [example_list, sentence], concurrency_id="corpus", **FREE)
 
 

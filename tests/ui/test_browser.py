@@ -335,8 +335,9 @@ def test_preparing_is_shown(tmp_path, open_page, pipeline):
 
 
 def choose_file(page, name: str, content: str) -> None:
+    page.get_by_text("Search in your own texts").click()
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Your own file").click()
+        page.get_by_role("button", name="Choose a file…").click()
     chooser.value.set_files({"name": name, "mimeType": "text/plain", "buffer": content.encode()})
 
 

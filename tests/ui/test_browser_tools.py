@@ -109,3 +109,27 @@ def test_the_report_opens_without_a_server(asked, chromium, tmp_path):
     expect(page.locator("mark")).to_have_text(EVIDENCE)
     assert len(asked_for) == 1, "nothing but the file itself is read"
     context.close()
+
+
+def test_pasted_text_is_searched(page):
+    page.get_by_text("Search in your own texts").click()
+    expect(page.locator(".rr-own")).to_contain_text("It is deleted when you close this page.")
+    page.get_by_label("Or paste text").fill("Of <b>lamps</b>.\n\nOf bats.")
+    page.get_by_role("button", name="Use this text").click()
+    expect(page.locator("#rr-notice")).to_contain_text("Your pasted text has 2 documents.")
+    expect(page.locator(".rr-preview")).to_contain_text("Of <b>lamps</b>.")
+    check_access(page, "preview")
+    ask(page, QUESTION)
+    wait_for_end(page, QUESTION)
+    assert page.locator(".rr-card").count() == 2
+
+
+def test_tabs_by_keyboard(page):
+    page.get_by_role("tab", name="Search").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="Evaluation").click()
+    expect(page.locator("#rr-evaluation")).to_contain_text("This corpus has no judged questions")
+    check_access(page, "evaluation")
+    page.get_by_role("tab", name="About").click()
+    expect(page.get_by_role("heading", name="How it works")).to_be_visible()
+    check_access(page, "about")

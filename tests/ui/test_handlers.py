@@ -276,7 +276,7 @@ def test_a_new_question_ends_the_comparison(handlers):
 def test_an_upload_becomes_a_corpus_of_its_visitor(handlers, scripted, tmp_path):
     file = tmp_path / "notes.csv"
     file.write_text("doc_id,title,text\nn1,One,A first note.\nn2,Two,A second note.\n", encoding="utf-8")
-    name, text = handlers.upload("a", str(file))
+    name, text = handlers.upload("a", [str(file)])
     assert (name, text) == ("Your file: notes.csv", "notes.csv has 2 documents. Ask your question.")
     assert handlers.uploads("a") == [name] and handlers.uploads("b") == []
     value = [value for value, _ in handlers.ask("a", choices(corpus=name))][-1]
@@ -296,7 +296,7 @@ def test_an_upload_becomes_a_corpus_of_its_visitor(handlers, scripted, tmp_path)
 def test_a_broken_upload_says_where(handlers, tmp_path, name, content, sentence):
     file = tmp_path / name
     file.write_text(content, encoding="utf-8")
-    chosen, text = handlers.upload("a", str(file))
+    chosen, text = handlers.upload("a", [str(file)])
     assert chosen is None and sentence in text
     assert handlers.uploads("a") == []
 
