@@ -150,9 +150,8 @@ def rejected_preferences(record: TeacherRecord) -> Iterator[Preference]:
     """The record's own reason over each text that a judge turned down for the same document."""
     for doc_id, texts in record.rejected.items():
         reason = record.reasons.get(doc_id)
-        for text in texts if reason is not None and reason.direct else ():
-            if text.strip() and reason is not None and text.strip() != reason.direct.strip():
-                yield Preference(doc_id, reason.direct, text)
+        if reason is not None and reason.direct:
+            yield from (Preference(doc_id, reason.direct, text) for text in texts if text != reason.direct)
 
 
 def preference_row(

@@ -156,7 +156,7 @@ def test_the_best_stands_against_the_worst() -> None:
 
 
 def test_texts_that_a_judge_turned_down_are_the_rejected_side() -> None:
-    line = record_line(1, source="annotator", rejected={"1-1": ["Wrong.", " ", "It tells of 1-1."], "1-2": ["No."]})
+    line = record_line(1, source="annotator", rejected={"1-1": ["Wrong.", "It tells of 1-1."], "1-2": ["No."]})
     line["reasons"].pop("1-2")
     assert list(rejected_preferences(parse_record(line))) == [Preference("1-1", "It tells of 1-1.", "Wrong.")]
 
