@@ -116,7 +116,8 @@ def _on_servers(weights: Weights, settings: Settings, progress: Progress | None)
     key = os.environ.get("REASONRANK_SERVER_KEY", "")
     pool = Pool([Server(url, key, settings.server_timeout) for url in addresses], patience=settings.server_timeout)
     tokenizer = student_tokenizer(weights.base, settings.cache)
-    served = find_served(pool.servers, tokenizer, settings.server_model, weights.adapter and weights.adapter.name)
+    adapter = weights.adapter.name if weights.adapter else None
+    served = find_served(pool.servers, tokenizer, settings.server_model, adapter)
     return OpenAIEngine(pool, served, tokenizer, samples=settings.server_samples, requests=settings.server_requests)
 
 

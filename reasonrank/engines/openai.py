@@ -6,10 +6,12 @@ text there too. Others are sent text, in which whatever looks like a control tok
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
+from functools import partial
 from typing import Any, TypeVar
 
 from reasonrank.encoding import encode, encode_choice
@@ -40,6 +42,7 @@ FEWER_LISTED = 5
 """What is asked for where 20 are refused, as by OpenAI's own service."""
 _LONGEST_TOKEN = 200
 _GLANCE = 0.05
+_FIRST_WORD = re.compile(r"\s*(\w+)")
 
 
 class OpenAIEngine(Engine):
@@ -169,7 +172,7 @@ class OpenAIEngine(Engine):
         return self._pool.call(ask, cancel)
 
     def _draw(self, prompt: str, choices: Sequence[str], cancel: Cancel) -> Choice:
-        """Counts drawn tokens; what matters of one is its text without surrounding white space."""
+        """Counts drawn tokens by their first word: sent as text, a prompt may be followed by the space alone."""
         wanted = [choice.strip() for choice in choices]
         asked: str | list[int] = self._text(prompt)
         if self._served.takes_ids:
@@ -178,17 +181,17 @@ class OpenAIEngine(Engine):
         texts: list[str] = []
         while len(texts) < self._samples:
             at_once = min(self._draws_at_once, self._samples - len(texts))
-            # Two tokens where the first may be the space alone.
             body = self._body(asked, 1 if self._served.takes_ids else 2, temperature=1.0, seed=len(texts), n=at_once)
             try:
-                reply = self._pool.call(lambda server, body=body: server.post("/v1/completions", body), cancel)
+                reply = self._pool.call(partial(_completion, body), cancel)
             except RefusedError:
                 if at_once == 1:
                     raise
                 self._draws_at_once = 1  # llama.cpp draws no more at once than it has slots
                 continue
-            texts += [piece.text.strip() for piece in read_pieces(reply)[:at_once]]
-        counts = [sum(text == want for text in texts) for want in wanted]
+            texts += [piece.text for piece in read_pieces(reply)[:at_once]]
+        words = [found.group(1) if (found := _FIRST_WORD.match(text)) else "" for text in texts]
+        counts = [words.count(want) for want in wanted]
         return drawn_choice(counts, len(texts))
 
     # -- texts -----------------------------------------------------------------------------------------------
@@ -269,6 +272,10 @@ class OpenAIEngine(Engine):
             stop.set()
             for future in futures:
                 future.cancel()
+
+
+def _completion(body: dict[str, Any], server: Server) -> dict[str, Any]:
+    return server.post("/v1/completions", body)
 
 
 def _common_beginning(texts: Sequence[str]) -> str:

@@ -167,7 +167,7 @@ def test_a_server_without_log_probabilities_is_refused_in_a_sentence(settings: S
 
 @pytest.mark.parametrize("at_once", [100, 1])
 def test_by_choice_grades_are_drawn_and_counted(settings: Settings, at_once: int) -> None:
-    texts = [" 2", " 2", " 1", "\n", "2 "]
+    texts = [" 2", "2 x", " 1.", " 25", "2"]
     given = 0
 
     def answer(body: Body) -> Reply:
