@@ -54,9 +54,9 @@ class Lab:
         try:
             ranking, settings = self._judging(visitor)
         except InputError as error:
-            yield _sheet(run, title, "matrix", sentence_block(str(error)))
+            yield sheet(run, title, "matrix", sentence_block(str(error)))
             return
-        yield _sheet(run, title, "matrix", matrix_view(ranking, {}, complete=False), busy=True)
+        yield sheet(run, title, "matrix", matrix_view(ranking, {}, complete=False), busy=True)
 
         def work(cancel: Cancel) -> Iterator[Preferences]:
             pairs = pairs_of(ranking)
@@ -70,7 +70,7 @@ class Lab:
                 yield dict(found)
 
         wanted = len(pairs_of(ranking))
-        yield from self._shown(
+        yield from self.shown(
             run,
             work,
             lambda found, _: matrix_view(ranking, found, complete=len(found) == wanted),
@@ -88,8 +88,8 @@ class Lab:
             ranking, _ = self._judging(visitor)
             scored = _of_list(ranking, doc_id)
         except InputError as error:
-            return _sheet(run, "What if", "whatif", sentence_block(str(error)))
-        return _sheet(run, *_whatif(scored), whatif_form(scored, ranking.query.text))
+            return sheet(run, "What if", "whatif", sentence_block(str(error)))
+        return sheet(run, *_whatif(scored), whatif_form(scored, ranking.query.text))
 
     def judge(self, session: str | None, sent: Mapping[str, Any]) -> Iterator[Value]:
         """The score and the reason of a changed question or text, beside those in the list."""
@@ -155,7 +155,7 @@ class Lab:
             ranking, settings = self._judging(visitor)
             scored = _of_list(ranking, str(sent.get("doc")))
         except InputError as error:
-            yield _sheet(run, "What if", "whatif", sentence_block(str(error)))
+            yield sheet(run, "What if", "whatif", sentence_block(str(error)))
             return
         title, name = _whatif(scored)
         question = ranking.query.text
@@ -163,11 +163,11 @@ class Lab:
             changed = Changed.of(sent)
             check_query(changed.question, settings)
         except InputError as error:
-            yield _sheet(run, title, name, whatif_form(scored, question, sentence_block(str(error))))
+            yield sheet(run, title, name, whatif_form(scored, question, sentence_block(str(error))))
             return
         begin, rendered = work(changed, settings), render(scored)
-        yield _sheet(run, title, name, whatif_form(scored, question, rendered(None, True)), busy=True)
-        yield from self._shown(
+        yield sheet(run, title, name, whatif_form(scored, question, rendered(None, True)), busy=True)
+        yield from self.shown(
             run, begin, lambda value, busy: whatif_form(scored, question, rendered(value, busy)), title, name
         )
 
@@ -180,9 +180,9 @@ class Lab:
         title = SWITCHES.get(left, "One retriever")
         ranking, settings = visitor.ranking, visitor.settings
         if ranking is None or settings is None or left not in SWITCHES or not ranking.documents:
-            yield _sheet(run, title, "without", sentence_block(NO_LIST))
+            yield sheet(run, title, "without", sentence_block(NO_LIST))
             return
-        yield _sheet(run, title, "without", '<p class="rr-note rr-awaited">Searching…</p>', busy=True)
+        yield sheet(run, title, "without", '<p class="rr-note rr-awaited">Searching…</p>', busy=True)
 
         def work(cancel: Cancel) -> Iterator[list[ScoredDocument]]:
             candidates: list[Candidate] = []
@@ -196,7 +196,7 @@ class Lab:
                 judged |= self.pipeline.judge(ranking.query.text, fresh, settings, cancel)
             yield list(order_documents(candidates, judged, settings.order)[1])
 
-        yield from self._shown(run, work, lambda now, _: without_view(ranking, now, title), title, "without")
+        yield from self.shown(run, work, lambda now, _: without_view(ranking, now, title), title, "without")
 
     # -- common ----------------------------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class Lab:
             raise InputError(NO_STUDENT)
         return visitor.ranking, visitor.settings
 
-    def _shown(
+    def shown(
         self,
         run: Run,
         work: Callable[[Cancel], Iterator[T]],
@@ -221,14 +221,14 @@ class Lab:
             for value in paced(run, work, lambda new, old: True):
                 if value is not None:
                     last = value
-                    yield _sheet(run, title, name, render(value, True), busy=True)
+                    yield sheet(run, title, name, render(value, True), busy=True)
             if last is not None and self._is_current(run):
-                yield _sheet(run, title, name, render(last, False))
+                yield sheet(run, title, name, render(last, False))
         except ReasonRankError as error:
-            yield _sheet(run, title, name, sentence_block(str(error)))
+            yield sheet(run, title, name, sentence_block(str(error)))
         except Exception:
             log.exception("Something tried on a list failed")
-            yield _sheet(run, title, name, sentence_block(UNEXPECTED))
+            yield sheet(run, title, name, sentence_block(UNEXPECTED))
 
     def _is_current(self, run: Run) -> bool:
         return self.visitors.is_current(run)
@@ -266,7 +266,8 @@ def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + AT_ONCE]
 
 
-def _sheet(run: Run, title: str, name: str, inner: str, *, busy: bool = False) -> Value:
+def sheet(run: Run, title: str, name: str, inner: str, *, busy: bool = False) -> Value:
+    """The sheet's value: a title, and escaped HTML under a name that tells one kind of content from another."""
     parts = {f"panel-{name}": panel(inner, title)}
     announce = f"{title}: working." if busy else f"{title}: finished."
     return {**EMPTY, "run": run.number, "busy": busy, "announce": announce, "order": list(parts), "parts": parts}

@@ -69,7 +69,7 @@ def matrix_view(ranking: Ranking, preferences: Preferences, *, complete: bool) -
         "<p>How surely the document of the row is better than the one of the column, as the student says when it reads "
         "the two side by side. <b>!</b> marks a pair that contradicts the list, <b>⇄</b> one where the answer changes "
         f"with the order of presentation.</p>{progress}"
-        f'<div class="rr-scroll" tabindex="0" role="region" aria-label="Every pair"><table class="rr-matrix">'
+        f'<div class="rr-scroll" tabindex="0" role="region" aria-label="Table of pairs"><table class="rr-matrix">'
         f'<thead><tr><th scope="col"><span class="rr-sr">Document</span></th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{_told(documents, preferences) if complete else ''}"
     )

@@ -44,7 +44,7 @@ KEEP_UPLOADS = (3600, 86400)
 _FOLDER = Path(__file__).parent
 STYLES = ("page.css", "controls.css", "cards.css", "tools.css")
 """Scoped to Gradio's container, so that they win over its own rules for buttons and blocks."""
-SCRIPTS = ("scheme.js", "patch.js", "form.js", "tools.js", "share.js", "script.js")
+SCRIPTS = ("scheme.js", "patch.js", "form.js", "tools.js", "share.js", "guide.js", "script.js")
 
 
 def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) -> gr.Blocks:

@@ -89,6 +89,8 @@ def _tools(view: View, ranking: Ranking) -> list[Tool]:
         tools.append(Tool("change", "Before and after", before_and_after(ranking)))
     if len(ranking.documents) > 1 and all(scored.judgement for scored in ranking.documents) and view.state != "running":
         tools.append(Tool("matrix", "Every pair"))
+    if view.state != "running":
+        tools.append(Tool("duel", "Against another set-up"))
     if view.known is not None and view.state != "running":
         tools.append(Tool("judged", "Against the judgements", judged_view(ranking, view.known)))
     if view.state != "running":

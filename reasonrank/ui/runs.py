@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reasonrank.data import Ranking
 from reasonrank.engines.base import Cancel
@@ -53,6 +53,7 @@ class Visitor:
     settings: Settings | None = None
     search: Run | None = None
     comparison: Run | None = None
+    duel: Any = None
 
 
 class Visitors:

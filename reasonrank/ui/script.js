@@ -23,6 +23,7 @@
       element.setAttribute("aria-busy", String(value.busy));
       if (typeof value.link === "string") rr.remember(value.link);
       document.body.classList.toggle("rr-asked", document.body.classList.contains("rr-asked") || Boolean(list.querySelector(".rr-head")));
+      if (list.querySelector(".rr-head") && !value.busy) rr.guide(list);
       if (live.textContent !== value.announce) live.textContent = value.announce;
       if (list.querySelector(".rr-panel") && isNew) openSheet();
     }

@@ -13,10 +13,12 @@ import gradio as gr
 from reasonrank.corpus import corpus_names
 from reasonrank.errors import InputError
 from reasonrank.settings import Settings
+from reasonrank.ui.duel import Duels
 from reasonrank.ui.form import Choices, examples, notice, search_form
 from reasonrank.ui.handlers import Handlers
 from reasonrank.ui.lab import Lab
 from reasonrank.ui.render import EMPTY, progress_bar
+from reasonrank.ui.votes import JsonLinesVotes
 
 CONCURRENT_SEARCHES = 16
 """Searches that may be under way at once. The page must not hang unanswered while others search: the pipeline
@@ -31,12 +33,14 @@ FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['se
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
 RESULTS_SCRIPT = (
     "window.reasonrank.attachList(element, props, watch, trigger, "
-    "['compare', 'stop', 'matrix', 'whatif', 'without', 'keep'])"
+    "['compare', 'stop', 'matrix', 'whatif', 'without', 'duel', 'keep'])"
 )
 FILES_TEMPLATE = '<div class="rr-file-host" hidden></div>'
 FILES_SCRIPT = "window.reasonrank.attachFiles(element, props, watch)"
 NO_FILE = {"name": "", "mime": "", "text": "", "number": 0}
-PANEL_SCRIPT = "window.reasonrank.attachList(element, props, watch, trigger, ['close', 'judge', 'occlude'])"
+PANEL_SCRIPT = (
+    "window.reasonrank.attachList(element, props, watch, trigger, ['close', 'judge', 'occlude', 'fight', 'vote'])"
+)
 EXAMPLES_SCRIPT = "window.reasonrank.attachExamples(element)"
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -61,7 +65,9 @@ def build_search_tab(page: gr.Blocks, handlers: Handlers, settings: Settings) ->
     _connect_panel(handlers, results, panel)
     files = _html(NO_FILE, "rr-files", FILES_TEMPLATE, FILES_SCRIPT)
     _connect_keeping(handlers, results, files, sentence)
-    _connect_lab(Lab(handlers.pipeline, handlers.visitors), results, panel)
+    lab = Lab(handlers.pipeline, handlers.visitors)
+    _connect_lab(lab, results, panel)
+    _connect_duels(Duels(lab, JsonLinesVotes(settings.cache / "votes.jsonl")), results, panel)
     _connect_corpora(handlers, form, upload, example_list, sentence)
     _connect_preparing(page, handlers, settings, preparing)
 
@@ -151,6 +157,20 @@ def _connect_lab(lab: Lab, results: gr.HTML, panel: gr.HTML) -> None:
         (panel.judge, judge),
         (panel.occlude, occlude),
     ):
+        listen(work, None, panel, concurrency_id="compare", **FREE)
+
+
+def _connect_duels(duels: Duels, results: gr.HTML, panel: gr.HTML) -> None:
+    def open_duel(request: gr.Request) -> Any:
+        return duels.open(request.session_hash)
+
+    def fight(request: gr.Request, event: gr.EventData) -> Iterator[Any]:
+        yield from duels.fight(request.session_hash, event._data)
+
+    def vote(request: gr.Request, event: gr.EventData) -> Any:
+        return duels.vote(request.session_hash, str(event._data.get("choice")))
+
+    for listen, work in ((results.duel, open_duel), (panel.fight, fight), (panel.vote, vote)):
         listen(work, None, panel, concurrency_id="compare", **FREE)
 
 

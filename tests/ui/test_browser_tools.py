@@ -133,3 +133,31 @@ def test_tabs_by_keyboard(page):
     page.get_by_role("tab", name="About").click()
     expect(page.get_by_role("heading", name="How it works")).to_be_visible()
     check_access(page, "about")
+
+
+def test_a_first_visit_is_guided_once(asked):
+    guide = asked.get_by_role("complementary", name="How to read this list")
+    expect(guide).to_contain_text("1 of 4.")
+    for number in (2, 3, 4):
+        guide.get_by_role("button", name="Next").click()
+        expect(guide).to_contain_text(f"{number} of 4.")
+        assert asked.locator(".rr-shown").count() == 1
+    check_access(asked, "guide")
+    guide.get_by_role("button", name="Done").click()
+    expect(guide).to_have_count(0)
+    asked.reload()
+    wait_for_end(asked, QUESTION)
+    expect(guide).to_have_count(0)
+
+
+def test_two_set_ups_with_a_vote(asked):
+    asked.get_by_role("button", name="Against another set-up").click()
+    panel = asked.locator(".rr-panel")
+    panel.get_by_label("Find by").select_option("bm25")
+    check_access(asked, "the form")
+    panel.get_by_role("button", name="Compare the lists").click()
+    expect(panel).to_contain_text("The left list")
+    check_access(asked, "two lists")
+    panel.get_by_role("button", name="Equal").click()
+    expect(panel).to_contain_text("Your vote was kept: equal.")
+    expect(panel).to_contain_text("BM25, no student")
