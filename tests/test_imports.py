@@ -45,6 +45,7 @@ def test_the_package_never_imports_train_or_the_app(path: Path) -> None:
     [
         *("reasonrank", "reasonrank.cli", "reasonrank.pipeline", "reasonrank.student", "reasonrank.doctor"),
         *("reasonrank.corpus", "reasonrank.retrieval.store", "reasonrank.engines.load", "reasonrank.models"),
+        *("reasonrank.serve.command", "reasonrank.interface"),
     ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:

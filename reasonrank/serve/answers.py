@@ -94,8 +94,8 @@ def sentence_of(errors: Sequence[Any]) -> str:
     first = errors[0]
     if first.get("type") == "json_invalid":
         return f"The body is not JSON: {first.get('ctx', {}).get('error', 'it cannot be read')}."
-    # "str" and "DocumentIn" tell which kind of document was tried, not a place.
-    place = [str(part) for part in first["loc"][1:] if part not in ("str", "DocumentIn")]
+    # "DocumentIn" and "function-after[...]" tell which kind of document was tried, not a place.
+    place = [part for part in map(str, first["loc"][1:]) if part not in ("str", "DocumentIn") and "[" not in part]
     where = f"{', '.join(place)}: " if place else "The body: "
     return f"{where}{first['msg']}."
 

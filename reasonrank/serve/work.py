@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Why = Literal["", "gone", "time", "stopping"]
 RETRY_S = 5
+LISTING = 4
+"""First stages at once. They take milliseconds; many threads at one interpreter would only slow each other."""
 STOPPING = "The server is shutting down; ask again in a moment."
 
 
@@ -100,12 +102,13 @@ class Office:
     """Admits work, runs it, and lets it end when the server stops.
 
     A request is refused when ``running + waiting`` are under way. One that is admitted starts at once: its first
-    value (the first stage's list) waits for nobody; from then on it needs a turn with the student.
+    value (the first stage's list) does not wait for the student; from then on it needs a turn with it.
     """
 
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
         self.turns = Turns(settings.running, settings.wait_seconds)
+        self._listing = Turns(LISTING, settings.wait_seconds)
         self.stopping = False
         self._under_way: set[Work] = set()
         self._lock = threading.Lock()
@@ -153,7 +156,8 @@ class Office:
             values = make(work.cancelled)
             try:
                 if free_first:
-                    self._hand_over(work, itertools.islice(values, 1))
+                    with self._listing.take(work.cancelled):
+                        self._hand_over(work, itertools.islice(values, 1))
                 with self.turns.take(work.cancelled):
                     self._hand_over(work, values)
             finally:
