@@ -18,7 +18,7 @@ from reasonrank.retrieval.base import Progress
 
 ABOUT = "reasonrank.json"
 TOKENIZER = "tokenizer.json"
-_FORMAT = 1
+_FORMAT = 2
 _WHOLE_BYTES = 256 * 2**20
 _INSTALL = "pip install 'reasonrank[app]'"
 
@@ -154,6 +154,9 @@ def _convert_into(folder: Path, load: Callable[[], LoadedModel], quantization: s
 def _write_weights(loaded: LoadedModel, folder: Path, quantization: str) -> None:
     from ctranslate2.converters import TransformersConverter
 
+    from reasonrank.engines.quantization import rounding
+    from reasonrank.engines.smoothing import smooth
+
     class FromMemory(TransformersConverter):
         """Takes the merged model as it is, instead of reading it back from a folder."""
 
@@ -163,6 +166,11 @@ def _write_weights(loaded: LoadedModel, folder: Path, quantization: str) -> None
         def load_tokenizer(self, *_: Any, **__: Any) -> Any:
             return loaded.tokenizer
 
+        def _load(self) -> Any:
+            spec = super()._load()
+            return rounding(spec, choices) if quantization == "int8" else spec
+
+    choices = smooth(loaded.model, loaded.tokenizer) if quantization == "int8" else []
     with tempfile.TemporaryDirectory() as described:
         loaded.model.config.save_pretrained(described)
         try:

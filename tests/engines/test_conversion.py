@@ -43,6 +43,9 @@ class Interrupted:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
+    def __call__(self, *texts: Any, **options: Any) -> Any:
+        return self._tokenizer(*texts, **options)
+
     @property
     def backend_tokenizer(self) -> Any:
         raise KeyboardInterrupt

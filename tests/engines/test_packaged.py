@@ -23,9 +23,10 @@ PASSAGES = [
     "Ice melts at zero degrees Celsius. Salt lowers that point, which is why roads are salted in winter. " * 3,
 ]
 QUERY = "why do moths circle a lamp"
-TOLERANCE = 0.35
-"""int8 against float32, on a label's probability, the labels' mass and the expected grade. It is the rounding of the
-activations that costs: over 20 passages the grades differed by 0.29 at most, with int8 weights alone by 0.035."""
+TOLERANCE = 0.2
+"""int8 against float32, on a label's probability, the labels' mass and the expected grade. Over 30 dl19 passages the
+trained student's grades differ by 0.04 on average and 0.11 at most (0.44 and 0.96 when CTranslate2 rounds by itself on
+a processor without VNNI)."""
 
 
 @pytest.fixture(scope="module")
