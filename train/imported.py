@@ -23,7 +23,7 @@ from train.verbatim import verbatim
 
 _AND = r"(?:\s*,\s*(?:and|or)\s+|\s*,\s*|\s+(?:and|or)\s+|\s*&\s*)"
 _LIST = rf"\[?\d{{1,2}}\]?(?:{_AND}\[?\d{{1,2}}\]?)*"
-_NAMED = re.compile(rf"(?:\b(?:the\s+)?(?:passages?|documents?|texts?)\s+)({_LIST})(?![\d%.]*\w)", re.IGNORECASE)
+_NAMED = re.compile(rf"(?:\b(?:the\s+)?(?:passages?|documents?|texts?)\s+)({_LIST})(?!\w|\.?\d|\s?%)", re.IGNORECASE)
 _LONE = re.compile(
     rf"(?:\b(?:than|with|to|and|or|as|like)\s+)({_LIST})(?=\s+(?:because|since|as|but)\b)", re.IGNORECASE
 )

@@ -1,8 +1,8 @@
 """What a teacher is asked of one list, and its reply to a record: strictly, with every fault named.
 
 A reply whose frame is broken (not JSON, other passages than the list's, labels outside 0 to 2, an order that is not
-one or contradicts the labels) is rejected whole. In a reply whose frame stands, a reason whose evidence is not in
-the passage, or a comparison that contradicts the order or names another passage, is rejected alone.
+one or contradicts the labels), or most of whose reasons are rejected, is rejected whole. Otherwise a reason whose
+evidence is not in the passage, or a comparison that contradicts the order or names another passage, is rejected alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from train.verbatim import verbatim
 
 MIN_WORDS, MAX_WORDS = 5, 80
 """Of a reason; it is asked for in 15 to 32."""
+LEAST_REASONS = 0.5
+"""Where a smaller part of a reply's reasons stands, the whole is rejected."""
 _NUMBER = re.compile(r"\[(\d+)\]")
 _BARE_NUMBER = re.compile(r"\bpassages?\s*#?\d", re.IGNORECASE)
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
@@ -120,6 +122,9 @@ def judge_reply(listed: ListToJudge, reply: Reply, teacher: str) -> Judged:
             reasons[document.doc_id] = _reason(document, one, label)
         except FaultError as fault:
             rejects.append(Reject(f"reason of {document.doc_id}", str(fault), json.dumps(one, ensure_ascii=False)))
+    if len(reasons) < LEAST_REASONS * len(ids):
+        why = f"only {len(reasons)} of {len(ids)} reasons stand, so its labels are not believed either"
+        return Judged(None, (Reject("reply", why, reply.text), *rejects))
     comparisons: list[ComparisonText] = []
     for place, pair in enumerate(pairs, start=1):
         try:

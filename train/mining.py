@@ -12,8 +12,11 @@ from reasonrank.prompts import one_line
 from reasonrank.retrieval.fusion import reciprocal_rank_fusion
 
 SHINGLE = 3
-ALIKE = 0.6
-"""A retrieved passage that shares this part of its runs of three words with a positive is not a negative."""
+ALIKE = 0.85
+"""A retrieved passage that shares this part of its runs of three words with a positive is a copy of it, no negative.
+
+Passages made from one template, about different things, share less, and are the most tempting of negatives.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ import itertools
 import json
 import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -55,7 +55,18 @@ from train.stackexchange import DumpOptions, read_dump
 from train.teacher import CHANGEABLE, add_endpoint_flags, ask_options, endpoint_options, reject_line
 
 RETRIEVERS = ("bm25", "dense")
+Find = Callable[[Corpus, Settings], "Finder"]
 SOURCE = "question/answer pairs, not judged"
+
+
+class Finder(Protocol):
+    """Finds candidates for several queries."""
+
+    def retrieve(self, texts: Sequence[str], depth: int) -> dict[str, list[Candidate]]:
+        """Candidates of several queries, by retriever and query."""
+
+    def close(self) -> None:
+        """Release what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +131,18 @@ class Written:
     open_questions: int = 0
 
 
-def synthesize(config: SynthesisConfig, settings: Settings) -> dict[str, Any]:
+def synthesize(config: SynthesisConfig, settings: Settings, find: Find | None = None) -> dict[str, Any]:
     """Make the lists that are not there yet; returns a summary of all that there is.
+
+    Args:
+        config: The run.
+        settings: Encoder and cache folder of the retrievers.
+        find: Opens the retrievers of a corpus; :class:`BothRetrievers` if not given.
 
     Raises:
         ReasonRankError: A file or flag is not as expected, retrieval failed, or the server left questions open.
     """
+    find = find or BothRetrievers
     files = OutputFiles.of(config.out)
     dump = config.dump
     found = pair_set(read_dump(config.pairs, dump) if dump else read_pairs(config.pairs), config.max_words)
@@ -138,7 +155,7 @@ def synthesize(config: SynthesisConfig, settings: Settings) -> dict[str, Any]:
         with Journal(config.out) as journal:
             done = {query.query_id for query, _ in _read_lists(config.out)}
             todo = [pair for pair in pairs if pair.pair_id not in done]
-            for mined in _mine_all(todo, found, written, corpus, config, settings):
+            for mined in _mine_all(todo, found, written, corpus, config, settings, find):
                 journal.append(candidates_line(mined))
         lists = _read_lists(config.out)
         _write_beside(config.out, lists, pairs, found, written)
@@ -308,11 +325,12 @@ def _mine_all(
     corpus: Corpus,
     config: SynthesisConfig,
     settings: Settings,
+    find: Find,
 ) -> Iterator[MinedList]:
     if not pairs:
         return
     ids = [document.doc_id for document in corpus.documents]
-    with closing(_Retrievers(corpus, settings)) as retrievers:
+    with closing(find(corpus, settings)) as retrievers:
         for pair in tqdm(pairs, unit=" questions", file=sys.stderr, dynamic_ncols=True):
             texts = tuple(dict.fromkeys((pair.question, *written.queries[pair.pair_id])))
             candidates = retrievers.retrieve(texts, config.mining.depth)
@@ -322,7 +340,9 @@ def _mine_all(
                 yield mined
 
 
-class _Retrievers:
+class BothRetrievers:
+    """BM25 and dense retrieval over one corpus, indexed at first use."""
+
     def __init__(self, corpus: Corpus, settings: Settings) -> None:
         with tqdm(total=100, file=sys.stderr, bar_format="{desc} {bar} {percentage:3.0f}%", leave=False) as bar:
 
@@ -336,6 +356,7 @@ class _Retrievers:
             }
 
     def retrieve(self, texts: Sequence[str], depth: int) -> dict[str, list[Candidate]]:
+        """Candidates of several queries, by retriever and query."""
         return {
             f"{name} {number}": retriever.retrieve(text, depth)
             for number, text in enumerate(texts)
@@ -343,6 +364,7 @@ class _Retrievers:
         }
 
     def close(self) -> None:
+        """Release the indexes."""
         for retriever in self._all.values():
             retriever.close()
 
@@ -425,12 +447,12 @@ def _config(options: argparse.Namespace) -> SynthesisConfig:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, find: Find | None = None) -> int:
     """The command line: a summary as JSON on standard output; errors are one sentence and exit code 2."""
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.load(encoder=options.encoder, cache=options.cache)
-        counts = synthesize(_config(options), settings)
+        counts = synthesize(_config(options), settings, find)
     except ReasonRankError as error:
         sys.stderr.write(f"train.synthesize: {error}\n")
         return 2

@@ -160,6 +160,14 @@ def test_a_bad_comparison_is_rejected_alone(pair: Any, why: str) -> None:
     assert why in judged.rejects[0].why
 
 
+def test_labels_are_not_believed_where_most_reasons_fall() -> None:
+    passages = {number: {**one, "direct": "..."} for number, one in said()["passages"].items() if number != "1"}
+    judged = judge_reply(LISTED, reply(said(passages={**said()["passages"], **passages})), "M")
+    assert judged.record is None
+    assert judged.rejects[0].why == "only 1 of 3 reasons stand, so its labels are not believed either"
+    assert [one.part for one in judged.rejects] == ["reply", "reason of c", "reason of d"]
+
+
 def test_the_same_pair_twice_counts_once() -> None:
     judged = judge_reply(LISTED, reply(said(comparisons=[GOOD_PAIR, GOOD_PAIR])), "M")
     assert judged.record is not None
