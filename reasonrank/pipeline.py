@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from reasonrank.board import Board, Returned, Stage, Step, Writing, milliseconds
 from reasonrank.corpus import Corpus, load_corpus
-from reasonrank.data import Candidate, Comparison, DirectReason, Document, Judgement, Query, Ranking
+from reasonrank.data import Candidate, Comparison, DirectReason, Document, Judgement, Query, Ranking, SearchQueries
 from reasonrank.engines.base import Cancel, never_cancelled
 from reasonrank.engines.load import load_engine, student_info
-from reasonrank.errors import InputError
+from reasonrank.errors import Cancelled, InputError, ReasonRankError
 from reasonrank.kept import Kept
+from reasonrank.query_writing import retrieve_for_all, write_queries
 from reasonrank.rerank import neighbour_pairs, order_documents
 from reasonrank.retrieval.base import Progress, Retriever
 from reasonrank.retrieval.store import open_retriever
@@ -69,11 +70,15 @@ class Pipeline:
         settings = settings or self.settings
         query = Query("", check_query(text, settings))
         retriever = self._retriever(settings)
+        queries, spent = self._write_queries(query.text, settings, cancel)
         started = time.perf_counter()  # building or opening the index is not counted
-        candidates = retriever.retrieve(query.text, settings.k)
-        spent = {"retrieve": milliseconds(started)}
+        if queries is not None and queries.texts:
+            candidates = retrieve_for_all(retriever, (query.text, *queries.texts), settings.k, settings.rrf_k)
+        else:
+            candidates = retriever.retrieve(query.text, settings.k)
+        spent["retrieve"] = milliseconds(started)
         corpus = self.corpus(settings).name
-        yield from self._judge(query, candidates, settings, cancel, corpus, retriever.name, spent)
+        yield from self._judge(query, candidates, settings, cancel, corpus, retriever.name, spent, queries)
 
     def rerank(
         self,
@@ -169,6 +174,21 @@ class Pipeline:
                 f"The question is longer than the {max(0, room):,} tokens that this student reads. Shorten it."
             )
 
+    def _write_queries(
+        self, question: str, settings: Settings, cancel: Cancel
+    ) -> tuple[SearchQueries | None, dict[str, float]]:
+        """The search queries and their time; where the student fails, the question is searched alone."""
+        if not settings.query_writing or settings.student == "none":
+            return None, {}
+        try:
+            engine = self._student(settings).engine
+            started = time.perf_counter()
+            return write_queries(engine, question, cancel), {"queries": milliseconds(started)}
+        except Cancelled:
+            raise
+        except ReasonRankError as error:
+            return SearchQueries("failed", detail=str(error)), {}
+
     # -- the stages ------------------------------------------------------------------------------------------
 
     def _judge(
@@ -180,11 +200,22 @@ class Pipeline:
         corpus: str,
         retriever: str,
         spent: dict[str, float],
+        queries: SearchQueries | None = None,
     ) -> Iterator[Step]:
         order_by, documents = order_documents(candidates, {}, settings.order)
         about = student_info(settings)
         board = Board(
-            Ranking(query, corpus, retriever, about.name, about.engine, order_by, documents, timings_ms=dict(spent))
+            Ranking(
+                query,
+                corpus,
+                retriever,
+                about.name,
+                about.engine,
+                order_by,
+                documents,
+                timings_ms=dict(spent),
+                queries=queries,
+            )
         )
         yield board.step("retrieve")
         if settings.student != "none" and candidates:
