@@ -64,6 +64,25 @@ FAILURES = (
         "A reranker cannot bring back what was not found, and a fluent reason is no proof. The comparison beneath it "
         "said 59% and changed its mind with the order of presentation: such marks are worth reading.",
     ),
+    Failure(
+        "Put everything in the pot together: cubed lamb, potatoes, tinned tomatoes. After two hours of simmering the "
+        "lamb falls apart but the potatoes, the same kind I mash, are still firm. Were they just old?",
+        "The answer, that something sour keeps vegetables firm, was not found; a passage that helps in part was found "
+        "seventh and put eighth, with 0.67 of 2. On top stood “Waxy and floury potatoes” with 1.26 and the reason "
+        "“Floury potatoes are the only ones in the pot, and the salt and water are the only ones in the stew.” The "
+        "page marked a sentence as supporting that.",
+        "A sentence that shares the words of a reason can be marked as its support even where the reason makes no "
+        "sense.",
+    ),
+    Failure(
+        "My barber has the same chair, the same scissors and takes the same half hour as his father did. Why does a "
+        "haircut cost three times as much, even after inflation?",
+        "The passage that answers, on what a string quartet costs, was fourth in the first stage’s list. The student "
+        "gave it 0.18 of 2 and put it fifth, below three passages on hair and barbers (1.34, 1.24 and 0.94) that do "
+        "not answer.",
+        "The student goes by what a passage is about. It misses an answer that takes a step of thought from another "
+        "field.",
+    ),
 )
 """Real output of the shipped student on the sample collection, seen on :data:`MEASURED_ON`."""
 

@@ -12,6 +12,7 @@
 
     form.addEventListener("submit", (event) => {
       event.preventDefault();
+      form.querySelector(".rr-own").open = false;
       trigger("search", Object.fromEntries(new FormData(form)));
     });
     question.addEventListener("keydown", (event) => {
