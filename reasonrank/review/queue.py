@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Exists, Table, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Exists, Table, and_, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reasonrank.review.schema import annotator as annotators
@@ -49,17 +49,20 @@ def claim(connection: Connection, set_id: str, annotator: str, now: float, lease
         The item's id, or None when nothing is left for this annotator now.
     """
     other = place.alias()
-    own = place.c.annotator == annotator
     free = or_(place.c.annotator.is_(None), place.c.lease_until < now)
     has_another = exists().where(other.c.item_id == place.c.item_id, other.c.annotator == annotator)
-    chosen = connection.execute(
+    waiting = (
         select(place.c.item_id, place.c.number)
-        .where(place.c.set_id == set_id, place.c.done.is_(False))
-        .where(or_(own, and_(free, ~has_another)), ~_finished(annotator))
-        .order_by(case((own, 0), else_=1), place.c.position, place.c.number)
+        .where(place.c.set_id == set_id, place.c.done.is_(False), ~_finished(annotator))
+        .order_by(place.c.position, place.c.number)
         .limit(1)
         .with_for_update(skip_locked=True)
-    ).first()
+    )
+    # Two questions rather than one, so that each is answered from an index, in its order, at the first row.
+    chosen = (
+        connection.execute(waiting.where(place.c.annotator == annotator)).first()
+        or connection.execute(waiting.where(and_(free, ~has_another))).first()
+    )
     if chosen is None:
         return None
     connection.execute(
