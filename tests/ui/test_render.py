@@ -282,7 +282,8 @@ def test_the_parts_stand_in_order():
     ids = [d.doc_id for d in ranking.documents]
     cards = [f"card-{markup.key(doc_id)}" for doc_id in ids]
     pairs = [f"pair-{markup.key(*ids[i : i + 2])}" for i in range(3)]
-    assert value["order"] == ["head", cards[0], pairs[0], cards[1], pairs[1], cards[2], pairs[2], *cards[3:]]
+    tools = ["tools", "view-change", "view-share"]
+    assert value["order"] == ["head", *tools, cards[0], pairs[0], cards[1], pairs[1], cards[2], pairs[2], *cards[3:]]
     assert list(value["parts"]) == value["order"]
     assert not value["busy"] and value["announce"] == "Finished: 6 documents, ordered by the student's expected grade."
     json.dumps(value)
