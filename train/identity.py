@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from reasonrank.engines.conversion import base_fingerprint
+from reasonrank.engines.conversion import base_fingerprint, conversion_key
 from reasonrank.engines.load import student_info
 from reasonrank.engines.weights import resolve
 from reasonrank.models import adapter_hash
@@ -25,6 +25,9 @@ def identity(settings: Settings) -> dict[str, Any]:
     about: dict[str, Any] = {"student": student_info(settings).name, "weights": "", "prompt_version": PROMPT_VERSION}
     if settings.student != "none":
         weights = resolve(settings)
-        parts = [base_fingerprint(weights.base), adapter_hash(weights.adapter.path) if weights.adapter else ""]
-        about["weights"] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        base, adapter = base_fingerprint(weights.base), adapter_hash(weights.adapter.path) if weights.adapter else ""
+        if settings.engine == "ctranslate2":
+            about["weights"] = conversion_key(base, adapter, "")  # the way of converting decides scores too
+        else:
+            about["weights"] = hashlib.sha256(f"{base} {adapter}".encode()).hexdigest()
     return about | {name: getattr(settings, name) for name in DECIDING}
