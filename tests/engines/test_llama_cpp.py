@@ -28,7 +28,7 @@ PASSAGES = [
 ]
 TOLERANCE = 0.12
 """Of a choice's probability and of the choices' mass. llama.cpp multiplies by the 4-bit weights as they are, with
-inputs rounded to 8 bits; transformers by the same weights unpacked, in float32 or bfloat16. Seen: at most 0.06."""
+inputs rounded to 8 bits; transformers by the same weights unpacked, in float32 or bfloat16. Seen: 0.055 at most."""
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,17 @@ def assert_alike(found: list[Choice], expected: list[Choice]) -> None:
     for one, other in zip(found, expected, strict=True):
         assert one.probabilities == pytest.approx(other.probabilities, abs=TOLERANCE)
         assert one.mass == pytest.approx(other.mass, abs=TOLERANCE)
-        assert one.bounded == () and one.drawn == 0
+        assert one.drawn == 0
+        for position in one.bounded:  # not among the twenty likeliest: at least what it truly has is shown
+            assert one.probabilities[position] * one.mass > other.probabilities[position] * other.mass - 0.002
 
 
 def test_scores_are_those_of_transformers_and_control_tokens_stay_text(served: Engine, exact: Engine) -> None:
     assert served.window == 2048 and served.name == "openai"
     prompts = [grade_prompt(QUERY, passage) for passage in PASSAGES]
-    assert_alike(served.choose(prompts, LABELS), exact.choose(prompts, LABELS))
+    found = served.choose(prompts, LABELS)
+    assert_alike(found, exact.choose(prompts, LABELS))
+    assert all(choice.bounded == () for choice in found)
 
 
 def test_sides_are_those_of_transformers(served: Engine, exact: Engine) -> None:
