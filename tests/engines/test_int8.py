@@ -17,9 +17,7 @@ from reasonrank.engines.quantization import LARGEST, right_at, rounded_rows
 from reasonrank.engines.smoothing import smooth
 from reasonrank.prompts import LABELS, SIDES, grade_prompt
 
-MATRICES = arrays.arrays(
-    np.float32, (3, 8), elements=some.floats(-(2.0**90), 2.0**90, width=32)
-)
+MATRICES = arrays.arrays(np.float32, (3, 8), elements=some.floats(-(2.0**90), 2.0**90, width=32))
 
 
 @given(MATRICES)
