@@ -55,6 +55,8 @@ class Settings:
     threads: int = _setting(0, "processor threads for the student; 0 takes them all", least=0)
     database: str = _setting("", "review database: sqlite:///FILE or postgresql://...; a file in the cache by default")
     segments: str = _setting("", "where reviews are kept besides: a folder, or hub:OWNER/NAME (a private dataset)")
+    leads: str = _setting("", "names that may lead reviews, between commas; empty: everybody on this machine may")
+    passwords: str = _setting("", "password file by which reviewers sign in; empty: a name is enough")
 
     def __post_init__(self) -> None:
         if self.cache == Path():
