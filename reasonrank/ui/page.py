@@ -15,6 +15,8 @@ from reasonrank.ui.evaluation import Evaluations
 from reasonrank.ui.evaluation_tab import EvaluationTab, build_evaluation_tab
 from reasonrank.ui.handlers import Handlers
 from reasonrank.ui.own import UPLOAD_MB
+from reasonrank.ui.review_desk import Reviews
+from reasonrank.ui.review_tab import build_review_tab
 from reasonrank.ui.search_tab import build_search_tab
 
 TITLE = "ReasonRank"
@@ -42,9 +44,9 @@ KEEP_UPLOADS = (3600, 86400)
 """Once an hour, uploads older than a day are deleted."""
 
 _FOLDER = Path(__file__).parent
-STYLES = ("page.css", "controls.css", "cards.css", "tools.css")
+STYLES = ("page.css", "controls.css", "cards.css", "tools.css", "review.css")
 """Scoped to Gradio's container, so that they win over its own rules for buttons and blocks."""
-SCRIPTS = ("scheme.js", "patch.js", "form.js", "tools.js", "share.js", "guide.js", "script.js")
+SCRIPTS = ("scheme.js", "patch.js", "form.js", "tools.js", "share.js", "guide.js", "script.js", "review.js")
 
 
 def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) -> gr.Blocks:
@@ -64,6 +66,8 @@ def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) 
             with gr.Tab("Search", id="search"):
                 build_search_tab(page, handlers, settings)
                 gr.HTML(STEPS, apply_default_css=False, elem_id="rr-steps")
+            with gr.Tab("Review", id="review"):
+                build_review_tab(Reviews(settings), settings)
             with gr.Tab("Evaluation", id="evaluation"):
                 build_evaluation_tab(page, evaluation)
             with gr.Tab("About", id="about"):

@@ -1,0 +1,45 @@
+"""The Review tab as Gradio components: the annotator's desk and the lead's, each with events of its own."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from reasonrank.settings import Settings
+from reasonrank.ui.review_desk import Desk, Reviews
+from reasonrank.ui.review_who import mode_of
+
+AT_ONCE = 16
+"""Requests that may be at work at once; each is a short transaction."""
+DESK_TEMPLATE = (
+    '<div class="rr-rv-who-host"></div><div class="rr-rv-head"><div class="rr-rv-bar-host"></div>'
+    '<p class="rr-rv-told" role="status"></p></div><div class="rr-rv"></div>'
+)
+DESK_SCRIPT = "window.reasonrank.attachReview(element, props, watch, trigger, ['act'])"
+NOTHING: dict[str, Any] = {"answers": 0, "order": [], "parts": {}}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
+
+
+def build_review_tab(reviews: Reviews, settings: Settings) -> None:
+    """Lay out the tab within an open page, and connect it."""
+    if mode_of(settings, os.environ) == "hub":
+        gr.LoginButton()  # anywhere else, Gradio would ask for a token of the hub
+    desk = Desk(reviews)
+    shown = _html(DESK_TEMPLATE, DESK_SCRIPT, "rr-review")
+
+    def act(event: gr.EventData, profile: gr.OAuthProfile | None) -> Any:
+        return desk.act(event._data, hub_name(profile))
+
+    # Apart from searches and from the lead's figures, so that a save waits for neither.
+    shown.act(act, None, shown, concurrency_id="review", concurrency_limit=AT_ONCE, **QUIET)
+
+
+def hub_name(profile: gr.OAuthProfile | None) -> str:
+    """The user name of a Hugging Face sign-in; empty without one."""
+    return "" if profile is None else profile.username
+
+
+def _html(template: str, script: str, name: str) -> gr.HTML:
+    return gr.HTML(NOTHING, html_template=template, js_on_load=script, apply_default_css=False, elem_id=name)
