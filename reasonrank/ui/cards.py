@@ -170,9 +170,15 @@ def _foot(scored: ScoredDocument, order_by: str) -> str:
         if scored.judgement
         else ""
     )
+    sent = (
+        f'<button type="button" class="rr-link rr-send" data-act="review" data-doc="{esc(scored.doc_id)}"'
+        f' aria-label="Send to review: {esc(name)}">Review…</button>'
+        if scored.judgement
+        else ""
+    )
     return (
         f'<footer class="rr-foot"><dl aria-label="Where it was found">{found}{fused}'
-        f"<div><dt>Id</dt><dd>{words(scored.doc_id, 'code')}</dd></div></dl>{tried}"
+        f"<div><dt>Id</dt><dd>{words(scored.doc_id, 'code')}</dd></div></dl>{tried}{sent}"
         f'<button type="button" class="rr-link rr-pick" data-doc="{esc(scored.doc_id)}" aria-pressed="false"'
         f' aria-label="Compare with another document: {esc(name)}">Compare with…</button></footer>'
     )

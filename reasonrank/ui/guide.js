@@ -10,6 +10,7 @@
     ["“Why” is the model’s reason. The sentence that supports it is marked in the text, if there is one.", ".rr-card .rr-why"],
     ["Between two cards stands why the upper one is above. “Compare with…” compares any two, “What if…” changes a text.", ".rr-pair"],
   ];
+  const FAR = 120; // pixels
   let at = -1;
 
   function seen() {
@@ -49,6 +50,7 @@
   // Begins over a finished list, unless it was told before.
   rr.guide = function (list) {
     if (at >= 0 || seen() || !list.querySelector(".rr-card")) return;
+    if (window.scrollY > FAR) return; // it would push away what is being read; the next question tells it
     at = 0;
     const box = document.createElement("aside");
     box.className = "rr-guide";

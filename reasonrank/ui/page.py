@@ -58,16 +58,17 @@ def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) 
         prepare: Begin at once, in the background, to build the index and load the student.
     """
     names = tuple(entry.name for entry in corpus_names())
+    reviews = Reviews(settings)
     handlers = Handlers(pipeline, settings, (*names, settings.corpus))
     evaluation = EvaluationTab(Evaluations(pipeline, settings), has_student=settings.student != "none", k=settings.k)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=KEEP_UPLOADS) as page:
         gr.HTML(HEADER, apply_default_css=False)
         with gr.Tabs(elem_id="rr-tabs"):
             with gr.Tab("Search", id="search"):
-                build_search_tab(page, handlers, settings)
+                build_search_tab(page, handlers, settings, reviews)
                 gr.HTML(STEPS, apply_default_css=False, elem_id="rr-steps")
             with gr.Tab("Review", id="review"):
-                build_review_tab(Reviews(settings), settings)
+                build_review_tab(reviews, settings)
             with gr.Tab("Evaluation", id="evaluation"):
                 build_evaluation_tab(page, evaluation)
             with gr.Tab("About", id="about"):

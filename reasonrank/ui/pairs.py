@@ -25,7 +25,11 @@ def pair(comparison: Comparison, places: Places) -> str:
     told = f"Why {upper.rank} stands above {lower.rank}"
     if not comparison.agrees_with_order:
         told = f"Comparison of {upper.rank} and {lower.rank}"
-    return _aside(ids, lower, told, comparison_body(comparison, places))
+    sent = (
+        f'<button type="button" class="rr-link rr-send" data-act="review" data-first="{esc(ids[0])}"'
+        f' data-second="{esc(ids[1])}" aria-label="Send to review: {esc(told)}">Review…</button>'
+    )
+    return _aside(ids, lower, told, comparison_body(comparison, places) + sent)
 
 
 def pair_writing(doc_ids: tuple[str, str], text: str, places: Places) -> str:

@@ -93,6 +93,8 @@ def _tools(view: View, ranking: Ranking) -> list[Tool]:
         tools.append(Tool("duel", "Against another set-up"))
     if view.known is not None and view.state != "running":
         tools.append(Tool("judged", "Against the judgements", judged_view(ranking, view.known)))
+    if view.state != "running" and any(scored.judgement for scored in ranking.documents):
+        tools.append(Tool("review", "Send to review"))
     if view.state != "running":
         tools.append(Tool("share", "Share and keep", share_view(view.question, view.settings, view.link)))
     return tools

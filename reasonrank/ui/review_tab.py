@@ -9,7 +9,9 @@ import gradio as gr
 
 from reasonrank.settings import Settings
 from reasonrank.ui.review_desk import Desk, Reviews
+from reasonrank.ui.review_send import Sender
 from reasonrank.ui.review_who import mode_of
+from reasonrank.ui.runs import Visitors
 
 AT_ONCE = 16
 """Requests that may be at work at once; each is a short transaction."""
@@ -34,6 +36,20 @@ def build_review_tab(reviews: Reviews, settings: Settings) -> None:
 
     # Apart from searches and from the lead's figures, so that a save waits for neither.
     shown.act(act, None, shown, concurrency_id="review", concurrency_limit=AT_ONCE, **QUIET)
+
+
+def connect_sending(reviews: Reviews, visitors: Visitors, results: gr.HTML, panel: gr.HTML) -> None:
+    """Connect "send to review" of the Search tab's list with its sheet."""
+    sender = Sender(reviews, visitors)
+
+    def open_form(request: gr.Request, event: gr.EventData) -> Any:
+        return sender.open(request.session_hash, event._data)
+
+    def send(request: gr.Request, event: gr.EventData, profile: gr.OAuthProfile | None) -> Any:
+        return sender.send(request.session_hash, event._data, hub_name(profile))
+
+    for listen, work in ((results.review, open_form), (panel.send, send)):
+        listen(work, None, panel, concurrency_id="review", concurrency_limit=AT_ONCE, **QUIET)
 
 
 def hub_name(profile: gr.OAuthProfile | None) -> str:

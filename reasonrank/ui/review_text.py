@@ -87,11 +87,9 @@ def side_name(doc_id: str, left_id: str) -> str:
     return "the left one" if doc_id == left_id else "the right one"
 
 
-def seconds_told(seconds: float | None) -> str:
+def seconds_told(seconds: float) -> str:
     """
-    >>> seconds_told(None), seconds_told(7.26), seconds_told(83)
-    ('no time yet', '7.3 s', '83 s')
+    >>> seconds_told(7.26), seconds_told(83)
+    ('7.3 s', '83 s')
     """
-    if seconds is None:
-        return "no time yet"
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"

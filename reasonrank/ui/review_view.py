@@ -28,7 +28,7 @@ class Question:
 
 
 GRADE = Question("grade", "How well does it answer the question?", GRADE_STEPS)
-PREFERRED = Question("preferred", "Which one answers the question better?", SIDES)
+PREFERRED = Question("preferred", "Which one answers it better?", SIDES)
 REASON_RIGHT = Question("reason_right", "Is the comparison right?", STEPS)
 SCALES = (
     Question("correct", "Is the reason correct?", STEPS),
@@ -130,11 +130,14 @@ def progress_told(progress: Progress) -> str:
 def progress_bar(chosen: ReviewSet, progress: Progress) -> str:
     """Always in view: the set, how far, what is left, the median time."""
     done = progress.judged + progress.skipped
+    median = "no median yet"
+    if progress.median_seconds is not None:
+        median = f"median {seconds_told(progress.median_seconds)} an item"
     return (
         f'<section class="rr-rv-bar" aria-label="How far you are">{words(chosen.name, "b")}'
         f'<progress max="{max(1, done + progress.left)}" value="{done}" aria-label="Done"></progress>'
         f'<span class="rr-rv-count">{esc(progress_told(progress))}</span>'
-        f"<span>median {esc(seconds_told(progress.median_seconds))} an item</span>"
+        f"<span>{esc(median)}</span>"
         '<button type="button" class="rr-link rr-rv-narrow" data-do="guideline">Guideline</button></section>'
     )
 

@@ -18,6 +18,8 @@ from reasonrank.ui.form import Choices, examples, notice, search_form
 from reasonrank.ui.handlers import Handlers
 from reasonrank.ui.lab import Lab
 from reasonrank.ui.render import EMPTY, progress_bar
+from reasonrank.ui.review_desk import Reviews
+from reasonrank.ui.review_tab import connect_sending
 from reasonrank.ui.votes import JsonLinesVotes
 
 CONCURRENT_SEARCHES = 16
@@ -33,13 +35,13 @@ FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['se
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
 RESULTS_SCRIPT = (
     "window.reasonrank.attachList(element, props, watch, trigger, "
-    "['compare', 'stop', 'matrix', 'whatif', 'without', 'duel', 'keep'])"
+    "['compare', 'stop', 'matrix', 'whatif', 'without', 'duel', 'keep', 'review'])"
 )
 FILES_TEMPLATE = '<div class="rr-file-host" hidden></div>'
 FILES_SCRIPT = "window.reasonrank.attachFiles(element, props, watch)"
 NO_FILE = {"name": "", "mime": "", "text": "", "number": 0}
 PANEL_SCRIPT = (
-    "window.reasonrank.attachList(element, props, watch, trigger, ['close', 'judge', 'occlude', 'fight', 'vote'])"
+    "window.reasonrank.attachList(element, props, watch, trigger, ['close', 'judge', 'occlude', 'fight', 'vote', 'send'])"
 )
 EXAMPLES_SCRIPT = "window.reasonrank.attachExamples(element)"
 
@@ -47,7 +49,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FREE: dict[str, Any] = {**QUIET, "trigger_mode": "multiple", "concurrency_limit": CONCURRENT_SEARCHES}
 
 
-def build_search_tab(page: gr.Blocks, handlers: Handlers, settings: Settings) -> None:
+def build_search_tab(page: gr.Blocks, handlers: Handlers, settings: Settings, reviews: Reviews) -> None:
     """Lay out the tab within ``page``, which is open, and connect it."""
     corpora = corpus_choices(settings)
     value = {"form": search_form(settings, corpora), "corpora": corpora, "chosen": settings.corpus}
@@ -68,6 +70,7 @@ def build_search_tab(page: gr.Blocks, handlers: Handlers, settings: Settings) ->
     lab = Lab(handlers.pipeline, handlers.visitors)
     _connect_lab(lab, results, panel)
     _connect_duels(Duels(lab, JsonLinesVotes(settings.cache / "votes.jsonl")), results, panel)
+    connect_sending(reviews, handlers.visitors, results, panel)
     _connect_corpora(handlers, form, upload, example_list, sentence)
     _connect_preparing(page, handlers, settings, preparing)
 

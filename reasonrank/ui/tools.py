@@ -23,9 +23,7 @@ class Tool:
 
 
 def tool_parts(tools: list[Tool]) -> dict[str, str]:
-    """The row and the closed views as keyed parts of the page; nothing without tools."""
-    if not tools:
-        return {}
+    """The row and the closed views as keyed parts of the page. An empty row keeps the place of what comes later."""
     row = "".join(_button(tool) for tool in tools)
     parts = {"tools": f'<div class="rr-tools" role="group" aria-label="Tools for this list">{row}</div>'}
     return parts | {f"view-{tool.name}": _view(tool) for tool in tools if tool.inner is not None}

@@ -19,6 +19,15 @@ QUESTION = QUESTIONS[0]
 FIRST_STAGE = [visible(d.title or d.doc_id) for d in sorted(DOCUMENTS, key=lambda d: d.doc_id)]
 
 
+FIRST_LIST = """() => document.querySelector("[data-stage=score].rr-stage-active") && {
+  titles: [...document.querySelectorAll(".rr-card h3")].map((title) => title.innerText),
+  found: document.querySelector("[data-stage=retrieve]").textContent,
+  score: document.querySelector(".rr-score").textContent,
+  moves: document.querySelectorAll(".rr-move").length,
+}"""
+"""What the page shows while the student scores."""
+
+
 def card(page, title):
     return page.locator(".rr-card", has=page.get_by_role("heading", name=title, exact=True))
 
@@ -35,12 +44,16 @@ def eventually(condition, seconds=5.0):
 
 def test_a_question_is_answered_stage_by_stage(page, pipeline):
     pipeline.delay = 0.12
+    page.evaluate(
+        """() => {
+          window.carets = 0;
+          const note = () => { window.carets += document.querySelectorAll(".rr-caret").length; };
+          new MutationObserver(note).observe(document.body, {childList: true, subtree: true});
+        }"""
+    )
     ask(page, QUESTION)
-    page.locator("[data-stage=score].rr-stage-active").wait_for()
-    assert titles(page) == FIRST_STAGE
-    expect(page.locator("[data-stage=retrieve]")).to_have_text("Found 7 ms")
-    expect(page.locator(".rr-score").first).to_have_text("Score follows")
-    assert page.locator(".rr-move").count() == 0
+    seen = page.wait_for_function(FIRST_LIST).json_value()  # at once: the scores come soon after
+    assert seen == {"titles": FIRST_STAGE, "found": "Found 7 ms", "score": "Score follows", "moves": 0}
 
     page.locator("[data-stage=score].rr-stage-done").wait_for()
     assert titles(page)[:3] == ["The dorsal light response", "Steering by the moon", "Warm street lamps"]
@@ -50,8 +63,8 @@ def test_a_question_is_answered_stage_by_stage(page, pipeline):
     expect(top.locator(".rr-grade")).to_have_text("1.86 of 2 expected grade")
     expect(top.locator(".rr-bars")).to_have_attribute("aria-label", re.compile("grade 2, fully relevant: 88%"))
 
-    page.locator(".rr-caret").first.wait_for()
     wait_for_end(page, QUESTION)
+    assert page.evaluate("window.carets") > 0, "reasons were shown while they were written"
     expect(top.locator(".rr-why")).to_contain_text("insects near a lamp roll their backs toward it")
     expect(top.locator("mark")).to_have_text(EVIDENCE)
     expect(card(page, "Steering by the moon").locator(".rr-why")).to_contain_text("Cut off.")
