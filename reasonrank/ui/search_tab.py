@@ -41,7 +41,8 @@ FILES_TEMPLATE = '<div class="rr-file-host" hidden></div>'
 FILES_SCRIPT = "window.reasonrank.attachFiles(element, props, watch)"
 NO_FILE = {"name": "", "mime": "", "text": "", "number": 0}
 PANEL_SCRIPT = (
-    "window.reasonrank.attachList(element, props, watch, trigger, ['close', 'judge', 'occlude', 'fight', 'vote', 'send'])"
+    "window.reasonrank.attachList(element, props, watch, trigger, "
+    "['close', 'judge', 'occlude', 'fight', 'vote', 'send'])"
 )
 EXAMPLES_SCRIPT = "window.reasonrank.attachExamples(element)"
 
