@@ -385,6 +385,67 @@
     }).observe(element);
   };
 
+  // The lead's view: forms and buttons that say what they are for, a reply that says what became of it, files.
+  rr.attachLead = function (element, props, watch, trigger) {
+    const told = element.querySelector(".rr-rv-told");
+    const list = element.querySelector(".rr-rv-leading");
+    let number = 0;
+    let set = "";
+
+    function ask(does, more = {}) {
+      number += 1;
+      told.textContent = "Working…";
+      told.classList.remove("rr-notice-bad");
+      element.setAttribute("aria-busy", "true");
+      trigger("lead", { ...rr.reviewer(), set, ...more, do: does, number });
+    }
+
+    function saveFile(file) {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([file.text], { type: `${file.mime};charset=utf-8` }));
+      link.download = file.name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), PATIENCE_MS);
+    }
+
+    watch("value", () => {
+      const reply = props.value;
+      if (!reply || reply.answers !== number) return;
+      element.setAttribute("aria-busy", "false");
+      told.textContent = reply.problem || reply.message;
+      told.classList.toggle("rr-notice-bad", Boolean(reply.problem));
+      if (reply.file) saveFile(reply.file);
+      if (reply.problem || !reply.order.length) return;
+      set = reply.set;
+      rr.patch(list, reply);
+    });
+
+    element.addEventListener("change", (event) => {
+      if (event.target.matches('select[data-do="look"]')) ask("look", { set: event.target.value });
+    });
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-do]");
+      if (!button) return;
+      if (button.dataset.do === "look") ask("look");
+      else if (button.dataset.do === "keep") ask("keep", { form: button.dataset.form });
+      else if (button.dataset.do === "back") rr.openReview();
+    });
+    element.addEventListener("submit", (event) => {
+      const form = event.target;
+      event.preventDefault();
+      const value = Object.fromEntries(new FormData(form));
+      if (form.querySelector("[name=wrong_spans]")) value.wrong_spans = new FormData(form).getAll("wrong_spans");
+      // One id for what the form holds, so that sending it again stores it once.
+      const like = JSON.stringify(value);
+      if (form.dataset.like !== like) Object.assign(form.dataset, { like, event: newId() });
+      ask(form.dataset.do, { item: form.dataset.item, value, event_id: form.dataset.event });
+    });
+    rr.openLead = () => {
+      document.body.classList.add("rr-leading");
+      ask("look", { set: set || rr.reviewSet() });
+    };
+  };
+
   // Forms of other tabs that send something to review carry who is signed in.
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches('form[data-act="send"]')) return;
