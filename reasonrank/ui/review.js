@@ -27,6 +27,7 @@
     let failed = null; // a save that was not acknowledged: {like, event_id}
     let state = null; // what the server said of the item that is shown
     let draft = {};
+    let part = ""; // the version of the item that is shown
     let now = ""; // the field that a digit answers
     let cursor = -1; // the word at hand while words are marked; -1 while they are not
     let spent = 0;
@@ -95,7 +96,8 @@
       }
       const before = state && state.item;
       state = reply.state;
-      draft = state ? { ...state.draft } : {};
+      part = reply.order.find((key) => key.startsWith("task-")) || "";
+      draft = state ? { ...state.draft, ...remembered() } : {};
       cursor = -1;
       if (state) keep("set", state.set);
       if (!state || state.item !== before) {
@@ -134,11 +136,22 @@
 
     // -- the draft --------------------------------------------------------------------------------------------
 
+    // What was answered and not sent yet outlives the page; another version of the item begins anew.
+    function remember() {
+      keep("draft", JSON.stringify({ name: rr.reviewer().name, part, draft }));
+    }
+
+    function remembered() {
+      const left = kept("draft") ? JSON.parse(kept("draft")) : {};
+      return part && left.part === part && left.name === rr.reviewer().name ? left.draft : {};
+    }
+
     const asks = (field) => main.querySelector(`.rr-rv-ask[data-field="${field}"]`);
 
     function answer(field, value) {
       if (!state || !state.fields.includes(field)) return;
       draft[field] = value;
+      remember();
       const after = state.fields.slice(state.fields.indexOf(field) + 1);
       now = after.find((one) => draft[one] === undefined) || state.fields.find((one) => draft[one] === undefined) || field;
       draw();
@@ -223,6 +236,7 @@
         else spans.push([Number(one.dataset.start), Number(one.dataset.end)]);
       });
       draft.wrong_spans = spans;
+      remember();
       draw();
     }
 
@@ -301,7 +315,9 @@
       ask("sign_in", { ...sent, token: "" });
     });
     element.addEventListener("input", (event) => {
-      if (event.target.matches(".rr-rv-corrected")) draft.corrected = event.target.value;
+      if (!event.target.matches(".rr-rv-corrected")) return;
+      draft.corrected = event.target.value;
+      remember();
     });
 
     // -- keys -------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +112,7 @@ class Desk:
             who, token = sign_ins.sign_in(given.name, str(asked.get("password", "")))
         else:
             who = sign_ins.identity(given)
-        does = {
+        does: Mapping[str, Callable[[Review, Identity, Mapping[str, Any]], Reply]] = {
             "sign_in": self._arrive,
             "open": self._arrive,
             "sets": self._sets,
