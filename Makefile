@@ -28,8 +28,8 @@ format: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-figures: $(VENV)/.dev  ## measure again what the README's table says
-	$(BIN)/python -m benchmarks.figures
+figures: $(VENV)/.dev  ## measure again the times and orders that the README states of the demo
+	$(BIN)/python -m benchmarks.demo
 
 bench: $(VENV)/.dev  ## fifty searchers for two minutes against the server (about eight minutes)
 	$(BIN)/python -m benchmarks.load

@@ -51,8 +51,8 @@ def judgement_doubts(judgement: Judgement) -> tuple[Doubt, ...]:
             Doubt(
                 "bounded_grades",
                 "upper bound",
-                f"The student's server did not list {'grade' if len(judgement.bounded) == 1 else 'the grades'} {grades} "
-                "among the likeliest words, so the probability shown is the most that it can be.",
+                f"The student's server did not list {'grade' if len(judgement.bounded) == 1 else 'the grades'} {grades}"
+                " among the likeliest words, so the probability shown is the most that it can be.",
             )
         )
     if judgement.drawn:

@@ -41,9 +41,7 @@ class MiningOptions:
 
     def __post_init__(self) -> None:
         if self.positives < 1 or self.pool < self.tempting or min(self.tempting, self.easy) < 0:
-            raise InputError(
-                "--positives is at least 1, --tempting and --easy at least 0, --pool at least --tempting."
-            )
+            raise InputError("--positives is at least 1, --tempting and --easy at least 0, --pool at least --tempting.")
         if self.depth < self.pool:
             raise InputError(f"--depth is {self.depth}; it must not be below --pool, {self.pool}.")
 

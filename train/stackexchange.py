@@ -180,9 +180,7 @@ def _xml_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     except OSError as error:
         raise InputError(f"{path.name} could not be read: {error.strerror or error}.") from error
     except DefusedXmlException as error:
-        raise InputError(
-            f"{path.name} declares a DTD or entities, which no dump does; it was not read."
-        ) from error
+        raise InputError(f"{path.name} declares a DTD or entities, which no dump does; it was not read.") from error
     except ParseError as error:
         raise InputError(f"{path.name} is not well-formed XML ({error}); expected Posts.xml of a dump.") from error
 
