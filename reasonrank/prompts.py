@@ -91,7 +91,6 @@ def comparison_target(text: str, side: int) -> str:
     return text.replace("{preferred}", SIDE_NAMES[side]).replace("{other}", SIDE_NAMES[1 - side])
 
 
-
 def verdict_prompt(query: str, passage: str, reason: str) -> str:
     """Asks a judge of reasons, on any engine; completed by one of :data:`LABELS`. A student is not trained on it."""
     return (

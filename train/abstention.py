@@ -82,7 +82,8 @@ def _running_risks(confidences: Sequence[float], risks: Sequence[float]) -> list
     shared: dict[float, list[float]] = {}
     for confidence, risk in zip(confidences, risks, strict=True):
         shared.setdefault(confidence, []).append(risk)
-    found, total = [], 0.0
+    found: list[float] = []
+    total = 0.0
     for confidence in sorted(shared, reverse=True):
         equal = shared[confidence]
         for _ in equal:

@@ -16,7 +16,8 @@ from datasets import Dataset as Table
 from torch import Tensor
 from torch.nn import functional
 from transformers import Trainer
-from trl import DPOTrainer, GRPOTrainer
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from reasonrank.data import Document
 from reasonrank.encoding import encode
