@@ -116,7 +116,7 @@ def _annotators(report: LeadReport) -> str:
     if not report.annotators:
         return '<p class="rr-note">Nobody has judged anything yet.</p>'
     rows = "".join(
-        f'<tr><th scope="row">{words(one.name, "bdi")}</th><td>{one.judged}</td><td>{one.skipped}</td><td>"
+        f'<tr><th scope="row">{words(one.name, "bdi")}</th><td>{one.judged}</td><td>{one.skipped}</td><td>'
         f"{'–' if one.median_seconds is None else seconds_told(one.median_seconds)}</td>"
         f"<td>{one.agreed} of {one.compared}</td></tr>"
         for one in report.annotators
