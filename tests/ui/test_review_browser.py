@@ -211,7 +211,7 @@ def read_by_the_lead(page: Page) -> None:
     assert [int(count) for count in counts] == [2, 2, 0, 1, 13, 1, 0, 0, 14]
     assert states(page) == {"complete": 7, "disagreement": 5, "adjudicated": 0, "waiting": 0, "in_progress": 0}
     decision = page.locator(".rr-rv-decide").nth(3)
-    expect(decision.locator("h4")).to_have_text("why good 5")
+    expect(decision.locator("h4").first).to_have_text("why good 5")
     told = decision.inner_text()
     assert not any(name in told for name in ("Ada", "Bo", "Cy"))
     assert told.count("stands") == 3
