@@ -20,10 +20,10 @@ HOW = (
 LEARNED = (
     "<section><h2>What the student learned from</h2><p>The student that comes with ReasonRank is SmolLM2 with 135 "
     "million parameters and a small trained addition (LoRA). It learned from lists of web and health passages that a "
-    "large language model had judged and explained, and from the order that two text encoders together give. It saw "
-    "English only, and passages of 80 words. Because of the terms of MS MARCO, whose passages are among them, it may "
-    "be used for non-commercial research only. Questions and grades of the sample collection were also written by "
-    "language models.</p></section>"
+    "large language model had judged and explained, from lists written for this project, and from the order that two "
+    "text encoders together give. It saw English only, and passages of 80 words. Because of the terms of MS MARCO, "
+    "whose passages are among them, it may be used for non-commercial research only. Questions and grades of the "
+    "sample collection were also written by language models.</p></section>"
 )
 
 
@@ -37,11 +37,11 @@ class Figure:
 
 MEASURED_ON = "2026-11-21"
 FIGURES = (
-    Figure("BM25 alone", 0.515),
-    Figure("The student’s grade", 0.485),
-    Figure("Student and BM25 together", 0.550),
+    Figure("BM25 alone", 0.499),
+    Figure("The student’s grade", 0.566),
+    Figure("Student and BM25 together", 0.557),
 )
-"""TREC Deep Learning 2019, first 17 questions, BM25's top 100, the student in int8; the README names the commands."""
+"""TREC Deep Learning 2019, first 20 questions, BM25's top 30, the student in int8; the README says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +58,28 @@ FAILURES = (
         "Every summer evening the same thing on my porch: insects circling the bulb as if tied to it, some even "
         "flipping over onto their backs above it. They surely are not cold, so what are they doing?",
         "None of the ten candidates of the hybrid retriever was relevant: it did not find the two passages that "
-        "answer. The student still gave “Which porch bulb draws the fewest insects” 1.30 of 2, with the reason “A lamp "
-        "with ultraviolet and warm-white LEDs, which is the most effective, is the only one that counts.” The passage "
-        "says otherwise: ultraviolet draws the most insects, and warm white has none of it.",
-        "A reranker cannot bring back what was not found, and a fluent reason is no proof. The comparison beneath it "
-        "said 59% and changed its mind with the order of presentation: such marks are worth reading.",
+        "answer. The student still gave “Which porch bulb draws the fewest insects” 1.12 of 2, with the reason “A bulb "
+        "with a few insects in it, a lamp or switch, is the only one that counts; the others are not there.”",
+        "A reranker cannot bring back what was not found, and a fluent reason is no proof. The comparison of the two "
+        "documents above it said 58% and changed its mind with the order of presentation: such marks are worth "
+        "reading.",
     ),
     Failure(
         "Put everything in the pot together: cubed lamb, potatoes, tinned tomatoes. After two hours of simmering the "
         "lamb falls apart but the potatoes, the same kind I mash, are still firm. Were they just old?",
         "The answer, that something sour keeps vegetables firm, was not found; a passage that helps in part was found "
-        "seventh and put eighth, with 0.67 of 2. On top stood “Waxy and floury potatoes” with 1.26 and the reason "
-        "“Floury potatoes are the only ones in the pot, and the salt and water are the only ones in the stew.” The "
-        "page marked a sentence as supporting that.",
+        "seventh and stayed there, with 0.52 of 2. On top stood “Waxy and floury potatoes” with 1.35 and the reason "
+        "“Floury potatoes, which are the same kind in both, are the only ones that fall apart, while the lamb is left "
+        "untouched.” The page marked a sentence as supporting that.",
         "A sentence that shares the words of a reason can be marked as its support even where the reason makes no "
         "sense.",
     ),
     Failure(
         "My barber has the same chair, the same scissors and takes the same half hour as his father did. Why does a "
         "haircut cost three times as much, even after inflation?",
-        "The passage that answers, on what a string quartet costs, was fourth in the first stage’s list. The student "
-        "gave it 0.18 of 2 and put it fifth, below three passages on hair and barbers (1.34, 1.24 and 0.94) that do "
-        "not answer.",
+        "The passage that answers, on what a string quartet costs, was fourth in the first stage’s list and stayed "
+        "there: the student gave it 0.42 of 2, and put three passages on haircuts, chairs and barbers (1.37, 1.12 and "
+        "1.11) above it that do not answer.",
         "The student goes by what a passage is about. It misses an answer that takes a step of thought from another "
         "field.",
     ),
@@ -95,11 +95,11 @@ def about_page() -> str:
 def _measured() -> str:
     rows = "".join(f'<tr><th scope="row">{esc(f.name)}</th><td>{f.ndcg:.3f}</td></tr>' for f in FIGURES)
     return (
-        "<section><h2>How good it is</h2><p>Put in order: BM25’s first 100 passages for the first 17 questions of TREC "
+        "<section><h2>How good it is</h2><p>Put in order: BM25’s first 30 passages for the first 20 questions of TREC "
         f"Deep Learning 2019, measured on {MEASURED_ON}. 1 would be the best order there is.</p>"
         '<table class="rr-figures"><thead><tr><th scope="col">Order by</th><th scope="col">nDCG@10</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table><p>On its own this first student is below BM25 there; together they are above "
-        "it. The Evaluation tab measures it on the corpus of this page.</p></section>"
+        f"<tbody>{rows}</tbody></table><p>A larger list has not been measured yet. "
+        "The Evaluation tab measures it on the corpus of this page.</p></section>"
     )
 
 
