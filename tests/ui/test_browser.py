@@ -142,7 +142,9 @@ def test_updates_keep_what_the_reader_did(page, pipeline):
     assert page.locator(".rr-text.rr-open").count() == 1
     assert chosen.evaluate("element => element.mine")
     after = chosen.evaluate("element => element.getBoundingClientRect().top")
-    assert abs(after - before) < page.viewport_size["height"], "what is read stays near where it was, though reasons grew above it"
+    assert abs(after - before) < page.viewport_size["height"], (
+        "what is read stays near where it was, though reasons grew above it"
+    )
     assert page.evaluate("window.scrollY") > 0
 
 
