@@ -20,9 +20,9 @@ from typing import Any
 from tqdm import tqdm
 
 from reasonrank.corpus import load_corpus
+from reasonrank.measures import Run, means, per_query
 from reasonrank.pipeline import Pipeline
 from reasonrank.settings import Settings
-from train.measures import Run, means, per_query
 
 RETRIEVERS = ("bm25", "dense", "hybrid")
 

@@ -11,8 +11,11 @@ from typing import Any, Self
 from reasonrank.errors import InputError
 
 
-def _setting(default: Any, text: str, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
-    return field(default=default, metadata={"help": text, "choices": choices, "least": least})
+def setting(
+    default: Any, text: str, choices: tuple[str, ...] = (), least: float | None = None, *, secret: bool = False
+) -> Any:
+    """A field of a settings dataclass: its default, its help, and what it may be; a secret one is never shown."""
+    return field(default=default, repr=not secret, metadata={"help": text, "choices": choices, "least": least})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,40 +26,40 @@ class Settings:
     variable, the variable over the default.
     """
 
-    cache: Path = _setting(Path(), "folder for indexes and converted models; the user's cache folder by default")
-    corpus: str = _setting("collection", "a corpus's name (collection, python-docs, an ir_datasets id) or a file")
-    retriever: str = _setting("hybrid", "first stage", ("bm25", "dense", "hybrid"))
-    k: int = _setting(20, "how many documents the first stage returns", least=1)
-    explain: int = _setting(5, "how many documents from the top get a reason", least=0)
-    student: str = _setting("default", "none, base, default, an adapter's or model's folder, or a hub id")
-    base: str = _setting("default", "base model below an adapter that names none: default, a folder or a hub id")
-    engine: str = _setting("auto", "what runs the student", ("auto", "ctranslate2", "transformers", "openai", "vllm"))
-    server: str = _setting("", "with engine openai: the server's address, or several with commas between them")
-    server_model: str = _setting("", "with engine openai: the model's name there; needed where there are several")
-    server_samples: int = _setting(
+    cache: Path = setting(Path(), "folder for indexes and converted models; the user's cache folder by default")
+    corpus: str = setting("collection", "a corpus's name (collection, python-docs, an ir_datasets id) or a file")
+    retriever: str = setting("hybrid", "first stage", ("bm25", "dense", "hybrid"))
+    k: int = setting(20, "how many documents the first stage returns", least=1)
+    explain: int = setting(5, "how many documents from the top get a reason", least=0)
+    student: str = setting("default", "none, base, default, an adapter's or model's folder, or a hub id")
+    base: str = setting("default", "base model below an adapter that names none: default, a folder or a hub id")
+    engine: str = setting("auto", "what runs the student", ("auto", "ctranslate2", "transformers", "openai", "vllm"))
+    server: str = setting("", "with engine openai: the server's address, or several with commas between them")
+    server_model: str = setting("", "with engine openai: the model's name there; needed where there are several")
+    server_samples: int = setting(
         0, "with a server that tells no log-probabilities: how many grades to draw; 0 refuses it", least=0
     )
-    server_requests: int = _setting(8, "requests that one server is sent side by side", least=1)
-    server_timeout: float = _setting(60.0, "seconds to wait for a server's next words", least=0.1)
-    device: str = _setting("auto", "where transformers run: auto, cpu, cuda, mps")
-    order: str = _setting("student", "what the list is sorted by", ("student", "fused"))
-    mode: str = _setting("score_then_reason", "which is written first", ("score_then_reason", "reason_then_score"))
-    samples: int = _setting(1, "reasons sampled and averaged for a score, in the mode reason_then_score", least=1)
-    encoder: str = _setting("default", "sentence-transformers encoder: default (packaged MiniLM), a folder or hub id")
-    query_writing: bool = _setting(False, "let the student write search queries for the question before the search")
-    long_queries: bool = _setting(False, "weight the words of long questions on the query side of BM25")
-    bm25_k1: float = _setting(0.9, "BM25's k1", least=0)
-    bm25_b: float = _setting(0.4, "BM25's b", least=0)
-    rrf_k: int = _setting(60, "the constant of reciprocal rank fusion", least=1)
-    max_document_tokens: int = _setting(256, "documents longer than this are cut at a sentence end", least=16)
-    max_query_chars: int = _setting(4000, "longer questions are refused", least=1)
-    max_reason_tokens: int = _setting(80, "length at which a reason counts as cut off", least=8)
-    batch_tokens: int = _setting(4096, "tokens a scoring batch holds at most", least=256)
-    threads: int = _setting(0, "processor threads for the student; 0 takes them all", least=0)
-    database: str = _setting("", "review database: sqlite:///FILE or postgresql://...; a file in the cache by default")
-    segments: str = _setting("", "where reviews are kept besides: a folder, or hub:OWNER/NAME (a private dataset)")
-    leads: str = _setting("", "names that may lead reviews, between commas; empty: everybody on this machine may")
-    passwords: str = _setting("", "password file by which reviewers sign in; empty: a name is enough")
+    server_requests: int = setting(8, "requests that one server is sent side by side", least=1)
+    server_timeout: float = setting(60.0, "seconds to wait for a server's next words", least=0.1)
+    device: str = setting("auto", "where transformers run: auto, cpu, cuda, mps")
+    order: str = setting("student", "what the list is sorted by", ("student", "fused"))
+    mode: str = setting("score_then_reason", "which is written first", ("score_then_reason", "reason_then_score"))
+    samples: int = setting(1, "reasons sampled and averaged for a score, in the mode reason_then_score", least=1)
+    encoder: str = setting("default", "sentence-transformers encoder: default (packaged MiniLM), a folder or hub id")
+    query_writing: bool = setting(False, "let the student write search queries for the question before the search")
+    long_queries: bool = setting(False, "weight the words of long questions on the query side of BM25")
+    bm25_k1: float = setting(0.9, "BM25's k1", least=0)
+    bm25_b: float = setting(0.4, "BM25's b", least=0)
+    rrf_k: int = setting(60, "the constant of reciprocal rank fusion", least=1)
+    max_document_tokens: int = setting(256, "documents longer than this are cut at a sentence end", least=16)
+    max_query_chars: int = setting(4000, "longer questions are refused", least=1)
+    max_reason_tokens: int = setting(80, "length at which a reason counts as cut off", least=8)
+    batch_tokens: int = setting(4096, "tokens a scoring batch holds at most", least=256)
+    threads: int = setting(0, "processor threads for the student; 0 takes them all", least=0)
+    database: str = setting("", "review database: sqlite:///FILE or postgresql://...; a file in the cache by default")
+    segments: str = setting("", "where reviews are kept besides: a folder, or hub:OWNER/NAME (a private dataset)")
+    leads: str = setting("", "names that may lead reviews, between commas; empty: everybody on this machine may")
+    passwords: str = setting("", "password file by which reviewers sign in; empty: a name is enough")
 
     def __post_init__(self) -> None:
         if self.cache == Path():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from train.measures import interval, means, paired_p_value, per_query
+from reasonrank.measures import interval, means, paired_p_value, per_query
 
 QRELS = {"q": {"a": 2, "b": 1, "c": 0}, "r": {"x": 1, "y": 0}, "s": {"z": 2}}
 

@@ -17,11 +17,11 @@ from typing import Any
 from reasonrank.data import Document
 from reasonrank.encoder import Encoder, load_encoder
 from reasonrank.errors import ReasonRankError
+from reasonrank.measures import means, per_query
 from reasonrank.prompts import one_line, passage_text
 from reasonrank.retrieval.store import open_retriever
 from reasonrank.settings import Settings
 from train.collection import Collection, read_collection
-from train.measures import means, per_query
 from train.records import TeacherRecord
 
 SAME = 0.90

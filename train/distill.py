@@ -22,7 +22,6 @@ import hashlib
 import json
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -40,6 +39,7 @@ from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.models import LoadedModel, adapter_hash, load_base, read_adapter
 from reasonrank.prompts import PROMPT_VERSION
 from train.batching import collate
+from train.commit import git_commit
 from train.config import DistillConfig, check_resumable
 from train.curriculum import Curriculum
 from train.examples import SequenceWriter
@@ -285,15 +285,6 @@ def describe(
 def file_hashes(paths: Iterable[str]) -> dict[str, str]:
     """SHA-256 of files, by file name."""
     return {Path(path).name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
-
-
-def git_commit() -> str:
-    """The commit of the code that runs, with ``-dirty`` where files differ from it; empty outside a repository."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
 
 
 def _pad_id(tokenizer: Any) -> int:

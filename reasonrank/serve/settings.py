@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from reasonrank.errors import InputError
-from reasonrank.settings import Settings
-
-
-def _setting(default: Any, text: str, least: float | None = None, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"help": text, "choices": (), "least": least})
+from reasonrank.settings import Settings, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +16,26 @@ class ServeSettings(Settings):
     Lists are texts with commas. Keys have no flag: a command line is seen by everybody on the machine.
     """
 
-    host: str = _setting("127.0.0.1", "address to listen at; any but this machine's own needs REASONRANK_API_KEYS")
-    port: int = _setting(8000, "port to listen at; 0 takes a free one", least=0)
-    api_keys: str = _setting("", "keys that programs must send, with commas between them", secret=True)
-    cors_origins: str = _setting("", "web origins whose pages may call the interface, with commas between them")
-    allowed_hosts: str = _setting("", "names under which the server is asked for; any where keys are set")
-    page: bool = _setting(True, "serve the page too")
-    mcp: bool = _setting(True, "serve the MCP tools at /mcp too")
-    log_queries: bool = _setting(False, "write the text of questions to the log")
-    corpora: str = _setting("", "further corpora that may be asked for by name, with commas between them")
-    max_body_bytes: int = _setting(4 << 20, "larger requests are refused", least=1024)
-    max_documents: int = _setting(200, "requests with more documents are refused", least=1)
-    max_document_chars: int = _setting(20_000, "requests with longer documents are refused", least=1)
-    max_k: int = _setting(100, "most documents that a search may return", least=1)
-    max_explain: int = _setting(10, "most reasons that a request may ask for", least=0)
-    running: int = _setting(2, "requests that the student works on at once", least=1)
-    waiting: int = _setting(64, "requests that may wait for it; more are refused with 429", least=0)
-    wait_seconds: float = _setting(60.0, "a request that waited longer is refused with 429", least=0.1)
-    request_seconds: float = _setting(120.0, "a request that takes longer is ended with what it reached", least=0.1)
-    body_seconds: float = _setting(10.0, "a request's body must arrive within this time", least=0.1)
-    drain_seconds: float = _setting(6.0, "when told to stop, requests get this long to finish", least=0.0)
+    host: str = setting("127.0.0.1", "address to listen at; any but this machine's own needs REASONRANK_API_KEYS")
+    port: int = setting(8000, "port to listen at; 0 takes a free one", least=0)
+    api_keys: str = setting("", "keys that programs must send, with commas between them", secret=True)
+    cors_origins: str = setting("", "web origins whose pages may call the interface, with commas between them")
+    allowed_hosts: str = setting("", "names under which the server is asked for; any where keys are set")
+    page: bool = setting(True, "serve the page too")
+    mcp: bool = setting(True, "serve the MCP tools at /mcp too")
+    log_queries: bool = setting(False, "write the text of questions to the log")
+    corpora: str = setting("", "further corpora that may be asked for by name, with commas between them")
+    max_body_bytes: int = setting(4 << 20, "larger requests are refused", least=1024)
+    max_documents: int = setting(200, "requests with more documents are refused", least=1)
+    max_document_chars: int = setting(20_000, "requests with longer documents are refused", least=1)
+    max_k: int = setting(100, "most documents that a search may return", least=1)
+    max_explain: int = setting(10, "most reasons that a request may ask for", least=0)
+    running: int = setting(2, "requests that the student works on at once", least=1)
+    waiting: int = setting(64, "requests that may wait for it; more are refused with 429", least=0)
+    wait_seconds: float = setting(60.0, "a request that waited longer is refused with 429", least=0.1)
+    request_seconds: float = setting(120.0, "a request that takes longer is ended with what it reached", least=0.1)
+    body_seconds: float = setting(10.0, "a request's body must arrive within this time", least=0.1)
+    drain_seconds: float = setting(6.0, "when told to stop, requests get this long to finish", least=0.0)
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
