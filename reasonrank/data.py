@@ -48,6 +48,7 @@ class Candidate:
         parts: Rank and score by each retriever that found it, under the same names.
         found_by: Where several queries were searched (:class:`SearchQueries`): its place with each that found it, by
             the query's number; 0 is the question itself.
+        similarity: Cosine of question and document by the encoder, where the order reads it (see ``rerank``).
     """
 
     document: Document
@@ -56,6 +57,7 @@ class Candidate:
     kind: str
     parts: Mapping[str, StageScore] = field(default_factory=dict)
     found_by: Mapping[int, StageScore] = field(default_factory=dict)
+    similarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,22 @@ class Pipeline:
         scores = self._student(settings).score(check_query(text, settings), documents, cancel)
         return {document.doc_id: score for document, score in zip(documents, scores, strict=True)}
 
+    def comparable(
+        self, text: str, candidates: Sequence[Candidate], settings: Settings | None = None
+    ) -> Sequence[Candidate]:
+        """Candidates with what the order of ``settings`` reads beside the student's grade.
+
+        Raises:
+            ReasonRankError: The encoder could not be loaded, or failed.
+        """
+        from reasonrank.encoder import load_encoder
+        from reasonrank.similarity import with_similarity
+
+        settings = settings or self.settings
+        if settings.order != "fused" or settings.student == "none":
+            return candidates
+        return with_similarity(check_query(text, settings), candidates, load_encoder(settings))
+
     def prefer(
         self,
         text: str,
@@ -236,6 +252,7 @@ class Pipeline:
         self, board: Board, student: Student, candidates: Sequence[Candidate], settings: Settings, cancel: Cancel
     ) -> Iterator[Step]:
         query = board.ranking.query.text
+        candidates = self.comparable(query, candidates, settings)
         found = [candidate.document for candidate in candidates]
         reasons: dict[str, DirectReason] = {}
         judged: dict[str, Judgement] = {}

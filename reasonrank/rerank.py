@@ -8,8 +8,12 @@ from statistics import fmean, pstdev
 
 from reasonrank.data import Candidate, Judgement, ScoredDocument
 
-FUSED_WEIGHT = 0.5
-"""Share of the first stage in the fused order; the student has the rest. Measured: see the README's table."""
+FUSED_WEIGHTS = {"student": 0.5, "similarity": 0.4, "first_stage": 0.1}
+"""What the fused order weighs: z-scores over the list. Measured: see the README's table.
+
+A small student and an encoder err on different documents, so that the two together order better than each; the
+encoder's cosine is read whatever the first stage was, so that the order means the same for every retriever.
+"""
 
 
 def z_scores(values: Sequence[float]) -> list[float]:
@@ -31,8 +35,9 @@ def order_documents(
     Args:
         candidates: The first stage's list.
         judgements: By doc_id.
-        order: ``student`` (expected grade) or ``fused`` (z-scores of expected grade and first-stage score over
-            the list, weighted by :data:`FUSED_WEIGHT`).
+        order: ``student`` (expected grade) or ``fused`` (z-scores of expected grade, similarity and first-stage
+            score over the list, weighted by :data:`FUSED_WEIGHTS`; where a document has no similarity, by the other
+            two's).
 
     Returns:
         ``order_by`` (``expected_grade``, ``fused`` or the first stage's kind) and the documents, ranks from 1.
@@ -42,12 +47,7 @@ def order_documents(
     if not judged:
         order_by, scores = (candidates[0].kind if candidates else "none"), [c.score for c in candidates]
     elif order == "fused":
-        first = z_scores([c.score for c in candidates])
-        order_by = "fused"
-        scores = [
-            (1 - FUSED_WEIGHT) * student + FUSED_WEIGHT * stage
-            for student, stage in zip(z_scores(grades), first, strict=True)
-        ]
+        order_by, scores = "fused", _fused(candidates, grades)
     else:
         order_by, scores = "expected_grade", grades
     ranked = sorted(zip(scores, candidates, strict=True), key=lambda pair: (-pair[0], pair[1].document.doc_id))
@@ -56,6 +56,17 @@ def order_documents(
         for rank, (score, candidate) in enumerate(ranked, start=1)
     )
     return order_by, documents
+
+
+def _fused(candidates: Sequence[Candidate], grades: Sequence[float]) -> list[float]:
+    parts = {"student": grades, "first_stage": [candidate.score for candidate in candidates]}
+    similarities = [candidate.similarity for candidate in candidates]
+    known = [value for value in similarities if value is not None]
+    if len(known) == len(similarities):
+        parts["similarity"] = known
+    total = sum(FUSED_WEIGHTS[name] for name in parts)
+    weighed = [[FUSED_WEIGHTS[name] / total * z for z in z_scores(values)] for name, values in parts.items()]
+    return [sum(of_one) for of_one in zip(*weighed, strict=True)]
 
 
 def neighbour_pairs(documents: Sequence[ScoredDocument], explained: int) -> list[tuple[str, str]]:

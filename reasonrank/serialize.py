@@ -62,6 +62,7 @@ def _document(scored: ScoredDocument) -> dict[str, Any]:
             "kind": candidate.kind,
             "parts": {kind: {"rank": part.rank, "score": part.score} for kind, part in candidate.parts.items()},
             **_found_by(candidate),
+            **({} if candidate.similarity is None else {"similarity": candidate.similarity}),
         },
         "reason": _reason(scored.reason),
     }

@@ -1,9 +1,11 @@
 """The only sort: by score, ties by doc_id, on the scale that is named."""
 
+from dataclasses import replace
+
 import pytest
 
 from reasonrank.data import Candidate, Document, Judgement
-from reasonrank.rerank import FUSED_WEIGHT, neighbour_pairs, order_documents, z_scores
+from reasonrank.rerank import FUSED_WEIGHTS, neighbour_pairs, order_documents, z_scores
 
 
 def candidate(doc_id: str, rank: int, score: float) -> Candidate:
@@ -40,13 +42,30 @@ def test_fused_is_the_weighted_sum_of_z_scores() -> None:
     order_by, documents = order_documents(CANDIDATES, {"a": SURE_1, "b": SURE_2, "c": SURE_0}, "fused")
     # Both stages' values are evenly spaced, so their z-scores are +-sqrt(3/2) and 0.
     edge = 1.5**0.5
-    expected = {
-        "c": FUSED_WEIGHT * edge - (1 - FUSED_WEIGHT) * edge,
-        "a": 0.0,
-        "b": (1 - FUSED_WEIGHT) * edge - FUSED_WEIGHT * edge,
-    }
+    student = FUSED_WEIGHTS["student"] / (FUSED_WEIGHTS["student"] + FUSED_WEIGHTS["first_stage"])
+    expected = {"c": (1 - student) * edge - student * edge, "a": 0.0, "b": student * edge - (1 - student) * edge}
     assert order_by == "fused"
     assert {d.doc_id: d.order_score for d in documents} == pytest.approx(expected)
+
+
+def test_fused_reads_the_similarity_where_every_document_has_it() -> None:
+    near = [replace(one, similarity=value) for one, value in zip(CANDIDATES, (0.1, 0.9, 0.5), strict=True)]
+    judged = {"a": SURE_1, "b": SURE_2, "c": SURE_0}
+    edge = 1.5**0.5
+    weight = FUSED_WEIGHTS
+    expected = {
+        "c": (weight["first_stage"] - weight["student"] - weight["similarity"]) * edge,
+        "a": weight["similarity"] * edge,
+        "b": (weight["student"] - weight["first_stage"]) * edge,
+    }
+    assert {d.doc_id: d.order_score for d in order_documents(near, judged, "fused")[1]} == pytest.approx(expected)
+    partly = [*near[:2], CANDIDATES[2]]  # one unknown: the similarity counts for none
+    scores = [d.order_score for d in order_documents(partly, judged, "fused")[1]]
+    assert scores == [d.order_score for d in order_documents(CANDIDATES, judged, "fused")[1]]
+
+
+def test_the_weights_share_the_whole() -> None:
+    assert sum(FUSED_WEIGHTS.values()) == pytest.approx(1.0)
 
 
 def test_an_empty_list_is_fine() -> None:

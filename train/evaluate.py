@@ -57,11 +57,12 @@ def rerank_all(
         ReasonRankError: The student failed; a partly scored collection has no figure.
     """
     for query, candidates in tqdm(lists, unit=" lists", file=sys.stderr):
-        ranking = kept.ranking(query, candidates, settings.order) if kept else None
+        comparable = pipeline.comparable(query.text, candidates, settings)
+        ranking = kept.ranking(query, comparable, settings.order) if kept else None
         if ranking is not None:
             yield ranking
             continue
-        for step in pipeline.rerank(query, candidates, settings):
+        for step in pipeline.rerank(query, comparable, settings):
             ranking = step.ranking
         if ranking is None or ranking.problems:
             raise ReasonRankError(f"query {query.query_id}: {ranking.problems if ranking else 'no result'}")

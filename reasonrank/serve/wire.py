@@ -186,6 +186,7 @@ class Retrieval(_Response):
     score: float
     kind: str
     parts: dict[str, Part]
+    similarity: float | None = Field(default=None, description="cosine by the encoder, where the order reads it")
 
 
 class FoundDocument(_Response):

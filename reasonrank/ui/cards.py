@@ -158,11 +158,15 @@ def _foot(scored: ScoredDocument, order_by: str) -> str:
         f'<span class="rr-num">{score(part.score)}</span></dd></div>'
         for kind, part in parts.items()
     )
-    fused = (
-        f'<div><dt>Order score</dt><dd><span class="rr-num">{scored.order_score:.2f}</span></dd></div>'
-        if order_by == "fused"
-        else ""
-    )
+    fused = ""
+    if order_by == "fused":
+        values = {"Order score": scored.order_score} | (
+            {} if candidate.similarity is None else {"Similarity": candidate.similarity}
+        )
+        fused = "".join(
+            f'<div><dt>{name}</dt><dd><span class="rr-num">{value:.2f}</span></dd></div>'
+            for name, value in values.items()
+        )
     name = label_of(scored.document)
     tried = (
         f'<button type="button" class="rr-link rr-try" data-act="whatif" data-doc="{esc(scored.doc_id)}"'

@@ -24,7 +24,7 @@ from reasonrank.settings import Settings
 
 log = logging.getLogger(__name__)
 
-JUDGES = {"none": "no student", "student": "the student’s grade", "fused": "student and first stage"}
+JUDGES = {"none": "no student", "student": "the student’s grade", "fused": "student and encoder together"}
 """What a set-up's list is ordered by."""
 UNEXPECTED = "The evaluation failed unexpectedly; the server’s log has the details."
 NOT_IN_RESULT = ("cache", "threads", "batch_tokens", "max_query_chars", "explain")

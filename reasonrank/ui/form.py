@@ -21,7 +21,7 @@ DEPTHS = (10, 20, 50)
 REASONS = (0, 3, 5, 10)
 """How many of them can get a reason; the setting's own number joins them too."""
 RETRIEVERS = (("hybrid", "Hybrid"), ("bm25", "BM25"), ("dense", "Dense"))
-ORDERS = (("student", "the student’s grade"), ("fused", "student and first stage"))
+ORDERS = (("student", "the student’s grade"), ("fused", "student and encoder together"))
 MODES = (("score_then_reason", "score, then reason"), ("reason_then_score", "reason, then score"))
 EXAMPLE_WIDTH = 220
 

@@ -194,7 +194,8 @@ class Lab:
             fresh = [candidate for candidate in candidates if candidate.document.doc_id not in judged]
             if fresh and judged:
                 judged |= self.pipeline.judge(ranking.query.text, fresh, settings, cancel)
-            yield list(order_documents(candidates, judged, settings.order)[1])
+            comparable = self.pipeline.comparable(ranking.query.text, candidates, settings)
+            yield list(order_documents(comparable, judged, settings.order)[1])
 
         yield from self.shown(run, work, lambda now, _: without_view(ranking, now, title), title, "without")
 

@@ -85,7 +85,7 @@ def order_name(order_by: str) -> str:
     """What the list is ordered by, in words."""
     names = {
         "expected_grade": "the student's expected grade",
-        "fused": "student and first stage together",
+        "fused": "student, similarity and first stage together",
         "none": "nothing",
     }
     return names.get(order_by) or f"{kind_name(order_by)} score"

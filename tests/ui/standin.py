@@ -192,6 +192,11 @@ class ScriptedPipeline(Pipeline):
         yield Step("score", ranking)
         yield from self._explained(ranking, replace(self.settings, explain=1), endless=False, broken=False)
 
+    def comparable(
+        self, text: str, candidates: Sequence[Candidate], settings: Settings | None = None
+    ) -> Sequence[Candidate]:
+        return candidates
+
     def prefer(
         self,
         text: str,

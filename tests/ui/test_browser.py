@@ -90,7 +90,7 @@ def test_the_choices_are_sent(page, pipeline):
     page.get_by_text("BM25", exact=True).click()
     page.get_by_text("10", exact=True).first.click()
     page.get_by_text("More settings").click()
-    page.get_by_text("student and first stage").click()
+    page.get_by_text("student and encoder together").click()
     ask(page, QUESTION)
     wait_for_end(page, QUESTION)
     sent = pipeline.searched[0]
