@@ -36,7 +36,8 @@ class Writing:
 class Step:
     """What has been reached. ``ranking`` is complete as far as it goes; ``writing`` is the text in the making.
 
-    ``stage`` is the stage that this step belongs to; ``retrieve`` comes once, with the first stage's order.
+    ``stage`` is the stage that this step belongs to; ``retrieve`` comes with the first stage's order, and once more
+    where the student wrote search queries meanwhile.
     """
 
     stage: Stage

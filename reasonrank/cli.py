@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("text", help="the question")
     _settings(search, "corpus", "retriever", "k", "explain", "query_writing", "long_queries", "encoder")
     _settings(search, "student", "base", "engine", "device", "order", "mode", "samples", "cache", *SERVER)
+    search.add_argument(
+        "--also",
+        action="append",
+        metavar="QUERY",
+        help="a search query to search beside the question, in place of any that the student would write; repeatable",
+    )
     search.add_argument("--json", action="store_true", help="print the whole result as one JSON object")
     search.set_defaults(command=_search)
 
@@ -116,7 +122,7 @@ def _search(options: argparse.Namespace) -> int:
     pipeline = Pipeline(settings)
     with _progress() as progress:
         pipeline.prepare(progress=progress)
-    ranking = _last(step.ranking for step in pipeline.search(options.text))
+    ranking = _last(step.ranking for step in pipeline.search(options.text, queries=options.also))
     if options.json:
         from reasonrank.serialize import ranking_to_json
 

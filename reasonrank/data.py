@@ -62,19 +62,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SearchQueries:
-    """Search queries that the student wrote for a question.
+    """Search queries that the student wrote for a question, or that came with it.
 
     Args:
         status: What became of them; other than ``ok``, the question was searched alone.
         texts: The queries, without the question itself.
         text: What was written, as it stands.
         detail: Why it could not be read.
+        given: They came with the question; the student was not asked.
     """
 
     status: Status
     texts: tuple[str, ...] = ()
     text: str = ""
     detail: str = ""
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class Ranking:
 
     ``timings_ms`` has the finished stages among ``retrieve``, ``score``, ``explain``, ``compare``, ``total``;
     ``problems`` has a sentence for each stage that failed, under the stage's name. ``queries`` is there where the
-    student was asked to write search queries for the question.
+    question was searched together with search queries, or the student was asked to write some.
     """
 
     query: Query

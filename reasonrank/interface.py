@@ -24,12 +24,13 @@ COLUMNS = (
 )
 
 
-def search(query: str, *, query_id: str = "1", **settings: Any) -> Ranking:
+def search(query: str, *, query_id: str = "1", queries: Sequence[str] | None = None, **settings: Any) -> Ranking:
     """The ranked list of a corpus for a question, with reasons.
 
     Args:
         query: The question.
         query_id: Its name in a TREC run.
+        queries: Search queries to search beside the question; the student is then not asked to write any.
         settings: Any of :class:`Settings`: ``corpus="python-docs"``, ``k=10``, ``explain=3``, ``student="none"``.
             What is loaded stays loaded for the next call.
 
@@ -39,7 +40,7 @@ def search(query: str, *, query_id: str = "1", **settings: Any) -> Ranking:
             failed after the scores.
     """
     chosen = Settings.load(**settings)
-    ranking = last_ranking(_pipeline().search(query, chosen))
+    ranking = last_ranking(_pipeline().search(query, chosen, queries=queries))
     return replace(ranking, query=Query(query_id, ranking.query.text))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from reasonrank.board import Board, Returned, Stage, Step, Writing, milliseconds
@@ -13,7 +13,7 @@ from reasonrank.engines.base import Cancel, never_cancelled
 from reasonrank.engines.load import load_engine, student_info
 from reasonrank.errors import Cancelled, InputError, ReasonRankError
 from reasonrank.kept import Kept
-from reasonrank.query_writing import retrieve_for_all, write_queries
+from reasonrank.query_writing import given_queries, retrieve_for_all, write_queries
 from reasonrank.rerank import neighbour_pairs, order_documents
 from reasonrank.retrieval.base import Progress, Retriever
 from reasonrank.retrieval.store import open_retriever
@@ -59,26 +59,47 @@ class Pipeline:
         settings = settings or self.settings
         return self._corpora.get(settings.corpus, lambda: load_corpus(settings.corpus, settings))
 
-    def search(self, text: str, settings: Settings | None = None, cancel: Cancel = never_cancelled) -> Iterator[Step]:
+    def search(
+        self,
+        text: str,
+        settings: Settings | None = None,
+        cancel: Cancel = never_cancelled,
+        queries: Sequence[str] | None = None,
+    ) -> Iterator[Step]:
         """Search, stage by stage. A stage that fails leaves a sentence in ``ranking.problems`` and what stood before.
 
+        Args:
+            text: The question.
+            settings: Instead of the pipeline's own.
+            cancel: Asked again and again whether to stop.
+            queries: Search queries to search beside the question; the student is then not asked to write any.
+
         Raises:
-            InputError: The question is empty or too long, or there is no such corpus.
+            InputError: The question is empty or too long, a search query is not one, or there is no such corpus.
             ReasonRankError: Retrieval failed.
             Cancelled: ``cancel`` answered True.
         """
         settings = settings or self.settings
         query = Query("", check_query(text, settings))
+        searched = None if queries is None else given_queries(queries, query.text)
         retriever = self._retriever(settings)
-        queries, spent = self._write_queries(query.text, settings, cancel)
-        started = time.perf_counter()  # building or opening the index is not counted
-        if queries is not None and queries.texts:
-            candidates = retrieve_for_all(retriever, (query.text, *queries.texts), settings.k, settings.rrf_k)
-        else:
+        names = (self.corpus(settings).name, retriever.name)
+        candidates: list[Candidate] = []
+        spent: dict[str, float] = {}
+        if searched is None or not searched.texts:
+            started = time.perf_counter()  # building or opening the index is not counted
             candidates = retriever.retrieve(query.text, settings.k)
-        spent["retrieve"] = milliseconds(started)
-        corpus = self.corpus(settings).name
-        yield from self._judge(query, candidates, settings, cancel, corpus, retriever.name, spent, queries)
+            spent["retrieve"] = milliseconds(started)
+        if searched is None and settings.query_writing and settings.student != "none":
+            # What the question finds alone does not wait for the student.
+            yield Step("retrieve", _begun(query, candidates, settings, *names, spent))
+            searched, writing = self._write_queries(query.text, settings, cancel)
+            spent |= writing
+        if searched is not None and searched.texts:
+            started = time.perf_counter()
+            candidates = retrieve_for_all(retriever, (query.text, *searched.texts), settings.k, settings.rrf_k)
+            spent["retrieve"] = milliseconds(started)
+        yield from self._judge(_begun(query, candidates, settings, *names, spent, searched), settings, cancel)
 
     def rerank(
         self,
@@ -95,7 +116,8 @@ class Pipeline:
         """
         settings = settings or self.settings
         query = replace(query, text=check_query(query.text, settings))
-        yield from self._judge(query, candidates, settings, cancel, "given", "given", {"retrieve": 0.0})
+        begun = _begun(query, candidates, settings, "given", "given", {"retrieve": 0.0})
+        yield from self._judge(begun, settings, cancel)
 
     def judge(
         self,
@@ -192,10 +214,8 @@ class Pipeline:
 
     def _write_queries(
         self, question: str, settings: Settings, cancel: Cancel
-    ) -> tuple[SearchQueries | None, dict[str, float]]:
+    ) -> tuple[SearchQueries, dict[str, float]]:
         """The search queries and their time; where the student fails, the question is searched alone."""
-        if not settings.query_writing or settings.student == "none":
-            return None, {}
         try:
             engine = self._student(settings).engine
             started = time.perf_counter()
@@ -207,32 +227,9 @@ class Pipeline:
 
     # -- the stages ------------------------------------------------------------------------------------------
 
-    def _judge(
-        self,
-        query: Query,
-        candidates: Sequence[Candidate],
-        settings: Settings,
-        cancel: Cancel,
-        corpus: str,
-        retriever: str,
-        spent: dict[str, float],
-        queries: SearchQueries | None = None,
-    ) -> Iterator[Step]:
-        order_by, documents = order_documents(candidates, {}, settings.order)
-        about = student_info(settings)
-        board = Board(
-            Ranking(
-                query,
-                corpus,
-                retriever,
-                about.name,
-                about.engine,
-                order_by,
-                documents,
-                timings_ms=dict(spent),
-                queries=queries,
-            )
-        )
+    def _judge(self, begun: Ranking, settings: Settings, cancel: Cancel) -> Iterator[Step]:
+        board = Board(begun)
+        candidates = [scored.candidate for scored in begun.documents]
         yield board.step("retrieve")
         if settings.student != "none" and candidates:
             with board.stage("score"):
@@ -340,6 +337,24 @@ def check_query(text: str, settings: Settings) -> str:
             f"The question has {len(text):,} characters; at most {settings.max_query_chars:,} are read. Shorten it."
         )
     return text
+
+
+def _begun(
+    query: Query,
+    candidates: Sequence[Candidate],
+    settings: Settings,
+    corpus: str,
+    retriever: str,
+    spent: Mapping[str, float],
+    queries: SearchQueries | None = None,
+) -> Ranking:
+    """The first stage's list."""
+    order_by, documents = order_documents(candidates, {}, settings.order)
+    about = student_info(settings)
+    timings = dict(spent)
+    return Ranking(
+        *(query, corpus, retriever, about.name, about.engine, order_by, documents), timings_ms=timings, queries=queries
+    )
 
 
 def _argued(upper_id: str, lower_id: str, preference: tuple[float, float]) -> tuple[str, str]:

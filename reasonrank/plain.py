@@ -37,7 +37,7 @@ def ranking_to_text(ranking: Ranking) -> str:
 def _queries(queries: SearchQueries) -> list[str]:
     if queries.status != "ok":
         return _wrapped(f"Written queries ({queries.status}, the question was searched alone): {queries.text}")
-    return _wrapped(f"Searched too: {'; '.join(queries.texts)}")
+    return _wrapped(f"Searched too: {'; '.join(queries.texts) or 'nothing'}")
 
 
 def _document(scored: ScoredDocument) -> Iterator[str]:

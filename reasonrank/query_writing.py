@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reasonrank.data import Candidate, Document, SearchQueries, StageScore
 from reasonrank.engines.base import Cancel, Completion, Engine, never_cancelled
-from reasonrank.errors import ReplyError
+from reasonrank.errors import InputError, ReplyError
 from reasonrank.parsing import is_repeated
 from reasonrank.prompts import QUERY_SEPARATOR, chat_safe, one_line, queries_prompt
 from reasonrank.retrieval.base import Retriever
@@ -45,6 +45,23 @@ def parse_queries(completion: Completion, question: str) -> SearchQueries:
         return SearchQueries("ok", checked_queries(text.split(QUERY_SEPARATOR), question), text)
     except ReplyError as error:
         return SearchQueries("unparsable", (), text, str(error))
+
+
+def given_queries(texts: Sequence[str], question: str) -> SearchQueries:
+    """Queries that came with a question, under the rules of written ones; empty ones are left out.
+
+    It may be that none is left: then the question is searched alone.
+
+    Raises:
+        InputError: There are too many, or one is not a search query.
+    """
+    asked = [text for text in texts if text.strip()]
+    if not asked:
+        return SearchQueries("ok", given=True)
+    try:
+        return SearchQueries("ok", checked_queries(asked, question), given=True)
+    except ReplyError as error:
+        raise InputError(f"The search queries cannot be used: {str(error)[0].lower()}{str(error)[1:]}") from error
 
 
 def checked_queries(texts: Sequence[str], question: str) -> tuple[str, ...]:

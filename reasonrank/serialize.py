@@ -11,7 +11,7 @@ TIMINGS = ("retrieve", "score", "explain", "compare", "total")
 
 def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
     """Plain values only. ``problems`` (stage to sentence) is there when a stage failed, ``queries`` and each
-    document's ``found_by`` when the student wrote search queries."""
+    document's ``found_by`` when search queries were written or given."""
     value: dict[str, Any] = {
         "query": ranking.query.text,
         "corpus": ranking.corpus,
@@ -28,6 +28,8 @@ def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
     if ranking.queries is not None:
         queries = ranking.queries
         value["queries"] = {"status": queries.status, "texts": list(queries.texts), "text": queries.text}
+        if queries.given:
+            value["queries"]["given"] = True
         if queries.detail:
             value["queries"]["detail"] = queries.detail
         if "queries" in ranking.timings_ms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from reasonrank.corpora.base import Corpus
 from reasonrank.data import Candidate, Document, Ranking, SearchQueries, StageScore
 from reasonrank.engines.base import Completion
+from reasonrank.errors import InputError
 from reasonrank.pipeline import Pipeline
 from reasonrank.plain import ranking_to_text
 from reasonrank.query_writing import fuse_queries, parse_queries, write_queries
@@ -132,7 +134,7 @@ def writer(text: str) -> ScriptedEngine:
 
 def test_the_search_uses_the_queries_and_says_so() -> None:
     ranking, shelf = search(Settings(query_writing=True, explain=0), writer(" moths lamp"))
-    assert shelf.asked == [QUESTION, "moths lamp"]
+    assert shelf.asked == [QUESTION, QUESTION, "moths lamp"]
     value = ranking_to_json(ranking)
     assert {key: value["queries"][key] for key in ("status", "texts")} == {"status": "ok", "texts": ["moths lamp"]}
     assert value["queries"]["ms"] >= 0
@@ -164,3 +166,51 @@ def test_off_or_without_a_student_nothing_is_written(settings: Settings) -> None
     ranking, shelf = search(settings, writer(" moths lamp"))
     assert (shelf.asked, ranking.queries) == ([QUESTION], None)
     assert "queries" not in ranking_to_json(ranking)
+
+
+def test_the_question_alone_comes_before_the_queries() -> None:
+    shelf = Shelf({QUESTION: found("a", "b"), "moths lamp": found("b", "c")})
+    engine = writer(" moths lamp")
+    steps = ShelfPipeline(Settings(query_writing=True, explain=0), engine, shelf).search(QUESTION)
+    first = next(steps)
+    assert (first.stage, [one.doc_id for one in first.ranking.documents]) == ("retrieve", ["a", "b"])
+    assert (engine.prompts, first.ranking.queries) == ([], None)
+    second = next(steps)
+    assert (second.stage, {one.doc_id for one in second.ranking.documents}) == ("retrieve", {"a", "b", "c"})
+
+
+def given(*queries: str, student: str = "default") -> tuple[Ranking, Shelf]:
+    shelf = Shelf({QUESTION: found("a", "b"), "moths lamp": found("b", "c")})
+    settings = Settings(query_writing=True, explain=0, student=student)
+    *_, last = ShelfPipeline(settings, writer(" never asked"), shelf).search(QUESTION, queries=queries)
+    return last.ranking, shelf
+
+
+@pytest.mark.parametrize("student", ["default", "none"])
+def test_given_queries_are_searched_without_asking_the_student(student: str) -> None:
+    ranking, shelf = given(" ", "moths  lamp", "Moths lamp!", student=student)
+    assert shelf.asked == [QUESTION, "moths lamp"]
+    assert ranking.queries == SearchQueries("ok", ("moths lamp",), given=True)
+    assert ranking_to_json(ranking)["queries"] == {"status": "ok", "texts": ["moths lamp"], "text": "", "given": True}
+    assert {one.doc_id for one in ranking.documents} == {"a", "b", "c"}
+
+
+def test_all_given_queries_may_be_taken_away() -> None:
+    ranking, shelf = given("", " ")
+    assert (shelf.asked, ranking.queries) == ([QUESTION], SearchQueries("ok", given=True))
+    assert "Searched too: nothing" in ranking_to_text(ranking)
+
+
+@pytest.mark.parametrize(
+    ("queries", "told"),
+    [
+        (("a", "b", "c", "d", "e", "f", "g"), "there are 7 queries; expected at most 6."),
+        (("---",), "a query has no word in it."),
+        (("x" * 161,), "a query has more than 16 words or 160 characters."),
+        (("moths <|im_end|>",), "a query holds what reads as a control token."),
+        ((QUESTION.upper(),), "the queries only say the question again."),
+    ],
+)
+def test_given_queries_are_held_to_the_same_rules(queries: tuple[str, ...], told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"The search queries cannot be used: {told}")):
+        given(*queries)

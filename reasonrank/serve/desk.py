@@ -10,6 +10,7 @@ from reasonrank.data import Query, Ranking
 from reasonrank.engines.base import Cancel
 from reasonrank.errors import EngineError, InputError
 from reasonrank.pipeline import Pipeline, Step, check_query
+from reasonrank.query_writing import given_queries
 from reasonrank.serve.answers import quoted
 from reasonrank.serve.corpora import Corpora
 from reasonrank.serve.metrics import Metrics
@@ -70,7 +71,7 @@ class Desk:
         self._note("search", text)
 
         def work(cancel: Cancel) -> Iterator[Step]:
-            return self.pipeline.search(text, settings, cancel)
+            return self.pipeline.search(text, settings, cancel, request.queries)
 
         return self.office.start(work)
 
@@ -78,9 +79,15 @@ class Desk:
         """The settings that a search asks for.
 
         Raises:
-            InputError: It asks for an unknown corpus, or for more than the server gives.
+            InputError: It asks for an unknown corpus, for more than the server gives, or for queries that cannot be
+                written or searched.
         """
         ours = self.settings
+        student = ours.student if request.rerank else "none"
+        if request.queries is not None:
+            given_queries(request.queries, request.query)
+        elif request.query_writing and student == "none":
+            raise InputError("query_writing needs the student, and this search is without one; send queries instead.")
         k = request.k or ours.k
         explain = ours.explain if request.explain is None else request.explain
         if k > ours.max_k:
@@ -95,7 +102,8 @@ class Desk:
             explain=explain,
             order=request.order or ours.order,
             mode=request.mode or ours.mode,
-            student=ours.student if request.rerank else "none",
+            student=student,
+            query_writing=ours.query_writing if request.query_writing is None else request.query_writing,
         )
 
     async def collect(self, work: Work[Step]) -> Ranking:

@@ -16,7 +16,10 @@ from reasonrank.serve.work import Work
 
 
 async def search_events(desk: Desk, work: Work[Step]) -> AsyncIterator[bytes]:
-    """``list``, ``scores``, then ``writing``, ``reason`` and ``comparison`` as they come, and ``done`` with it all."""
+    """``list``, ``scores``, then ``writing``, ``reason`` and ``comparison`` as they come, and ``done`` with it all.
+
+    ``list`` comes twice where the student writes search queries: what the question finds alone, and what all find.
+    """
     reader = Reader()
     async for step in work.values():
         if step.stage == "retrieve":

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from reasonrank.data import JudgingMode, Status, Written
+from reasonrank.query_writing import MAX_QUERIES
 
 
 def _whole(text: str) -> str:
@@ -71,6 +72,12 @@ class SearchRequest(_Request):
     explain: int | None = Field(default=None, ge=0, description="reasons for so many from the top")
     order: Literal["student", "fused"] | None = Field(default=None, description="what the list is sorted by")
     mode: JudgingMode | None = Field(default=None, description="which is written first, score or reason")
+    query_writing: bool | None = Field(default=None, description="let the student write search queries first")
+    queries: list[Text] | None = Field(
+        default=None,
+        max_length=MAX_QUERIES,
+        description="search queries to search beside the question, in place of any that the student would write",
+    )
     rerank: bool = Field(default=True, description="false: the first stage's list alone")
     stream: bool = Field(default=False, description="answer with server-sent events, the list first")
 
@@ -179,6 +186,14 @@ class Part(_Response):
     score: float
 
 
+class FoundBy(_Response):
+    """A document's place with one of several queries; query 0 is the question itself."""
+
+    query: int
+    rank: int
+    score: float
+
+
 class Retrieval(_Response):
     """Where the first stage had the document, on the scale that ``kind`` names."""
 
@@ -186,6 +201,7 @@ class Retrieval(_Response):
     score: float
     kind: str
     parts: dict[str, Part]
+    found_by: list[FoundBy] | None = Field(default=None, description="its place with each query, if there were several")
     similarity: float | None = Field(default=None, description="cosine by the encoder, where the order reads it")
 
 
@@ -213,6 +229,17 @@ class Timings(_Response):
     total: float | None
 
 
+class QueriesOut(_Response):
+    """Search queries, written by the student or given; where ``status`` is not ok, the question was searched alone."""
+
+    status: Status
+    texts: list[str]
+    text: str
+    given: bool | None = None
+    detail: str | None = None
+    ms: float | None = None
+
+
 class SearchResponse(_Response):
     """The same object that ``reasonrank search --json`` prints."""
 
@@ -226,6 +253,7 @@ class SearchResponse(_Response):
     documents: list[FoundDocument]
     comparisons: list[ComparisonOut]
     timings_ms: Timings
+    queries: QueriesOut | None = None
     problems: dict[str, str] | None = None
 
 

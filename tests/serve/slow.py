@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from reasonrank.corpora.base import Corpus
-from reasonrank.data import Document
+from reasonrank.data import Candidate, Document
 from reasonrank.engines.base import Cancel, Choice, Completion, never_cancelled
 from reasonrank.errors import Cancelled
 from reasonrank.pipeline import Pipeline
@@ -86,6 +86,11 @@ class GardenPipeline(Pipeline):
 
     def _student(self, settings: Settings, progress: Progress | None = None) -> Student:
         return Student(self.engine, settings, WordEncoder())
+
+    def comparable(
+        self, text: str, candidates: Sequence[Candidate], settings: Settings | None = None
+    ) -> Sequence[Candidate]:
+        return candidates  # the encoder, loaded on the way, would look like a leak of hundreds of megabytes
 
 
 def garden_settings(cache: Path, **changes: object) -> ServeSettings:

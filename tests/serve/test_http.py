@@ -76,6 +76,23 @@ def test_search_can_do_without_the_student(client: httpx.Client) -> None:
     assert [document["score"] for document in value["documents"]] == [None, None]
 
 
+def test_given_queries_are_searched_beside_the_question(client: httpx.Client) -> None:
+    body = {"query": "lamp", "k": 3, "explain": 0, "queries": ["moths", "moths "], "rerank": False}
+    value = client.post("/v1/search", json=body).json()
+    assert value["queries"] == {"status": "ok", "texts": ["moths"], "text": "", "given": True}
+    found_by = [document["retrieval"]["found_by"] for document in value["documents"]]
+    assert {place["query"] for places in found_by for place in places} == {0, 1}
+
+
+def test_the_student_writes_queries_by_choice(client: httpx.Client) -> None:
+    body = {"query": "lamp", "k": 3, "explain": 0, "query_writing": True, "stream": True}
+    with client.stream("POST", "/v1/search", json=body) as response:
+        found = events(response.iter_lines())
+    assert [name for name, _ in found] == ["list", "list", "scores", "done"]
+    assert "queries" not in found[0][1]
+    assert found[1][1]["queries"]["texts"] == ["Tells what was asked for."]
+
+
 def test_a_search_streams_the_list_first_and_then_each_reason(client: httpx.Client) -> None:
     body = {"query": "lamp", "k": 3, "explain": 2, "stream": True}
     with client.stream("POST", "/v1/search", json=body) as response:
@@ -125,6 +142,9 @@ BAD = [
     ("/v1/search", {"query": "why", "k": 101}, 422, "k is 101; this server returns at most 100"),
     ("/v1/search", {"query": "why", "explain": 11}, 422, "at most 10 reasons"),
     ("/v1/search", {"query": "why", "retriever": "magic"}, 422, "retriever: Input should be 'bm25', 'dense' or"),
+    ("/v1/search", {"query": "why", "queries": ["x"] * 7}, 422, "queries: List should have at most 6 items"),
+    ("/v1/search", {"query": "why", "queries": ["?"]}, 422, "The search queries cannot be used: a query has no word"),
+    ("/v1/search", {"query": "why", "query_writing": True, "rerank": False}, 422, "query_writing needs the student"),
     ("/v1/search", ["why"], 422, "The body: "),
 ]
 
