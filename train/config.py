@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reasonrank.errors import InputError
+from train.command import check_counts, check_positive
 from train.examples import DrawOptions, check_options
 
 CHANGEABLE = frozenset(
@@ -52,6 +52,7 @@ class DistillConfig:
     out: str = flag("runs/student", "Folder of this run: checkpoints, log, and the adapter at the end.")
     judged: list[str] = flag([], "Teacher record files (.jsonl or .jsonl.gz).")
     soft: list[str] = flag([], "Files of lists with a target distribution.")
+    queries: list[str] = flag([], "Files of questions with their search queries, of train.query_writing.")
     base: str = flag("default", "Base model: default, a folder, or a hub id.")
     init: str = flag("", "Folder of an adapter to start from, trained on the same base weights; empty: fresh weights.")
     resume: bool = flag(False, "Go on from the last whole checkpoint in --out, if there is one.")
@@ -101,11 +102,8 @@ class DistillConfig:
                 f"--steps {self.steps} leaves no room for {self.warmup_steps} warm-up and {self.decay_steps} decay "
                 "steps; raise --steps or lower --warmup-steps and --decay-steps."
             )
-        if not math.isfinite(self.learning_rate) or self.learning_rate <= 0:
-            raise InputError(f"--learning-rate is {self.learning_rate}, expected a positive number.")
-        for name in ("groups", "accumulate", "rank", "max_words", "eval_steps", "save_steps", "log_steps"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name.replace('_', '-')} is {getattr(self, name)}, expected at least 1.")
+        check_positive(self, "learning_rate")
+        check_counts(self, "groups", "accumulate", "rank", "max_words", "eval_steps", "save_steps", "log_steps")
         if min(self.soft_lists, self.easy_negatives, self.warm_groups) < 0:
             raise InputError("--soft-lists, --easy-negatives and --warm-groups are counts; give 0 or more.")
         if self.precision not in ("auto", "float32", "bfloat16") or self.attention not in ("auto", "sdpa", "eager"):
@@ -130,7 +128,7 @@ class DistillConfig:
     def portable(self) -> dict[str, Any]:
         """The configuration without this machine's folders: files by name."""
         values = dataclasses.asdict(self)
-        for name in ("soft", "judged"):
+        for name in ("soft", "judged", "queries"):
             values[name] = [Path(path).name for path in values[name]]
         return values | {"out": Path(self.out).name, "base": Path(self.base).name, "init": Path(self.init).name}
 
@@ -139,6 +137,8 @@ def check_resumable(config: DistillConfig, path: Path) -> None:
     """Raises :class:`InputError` where a run under way was started with settings that cannot change."""
     before = json.loads(path.read_text(encoding="utf-8"))
     now = config.portable()
+    # A flag that did not exist when the run began had its default.
+    before = {"queries": []} | before
     changed = sorted(name for name in now if name not in CHANGEABLE and now[name] != before.get(name))
     if changed:
         listed = ", ".join(f"{name} {before.get(name)!r} (now {now[name]!r})" for name in changed)

@@ -83,6 +83,8 @@ def shuffled(values: Sequence[Value], number: int, seed: int, name: str) -> Valu
 class Curriculum(Dataset[list[ListExample]]):
     """The endless draws, cut at ``draws``.
 
+    A draw whose texts are trained brings one question with the search queries to be written for it.
+
     Args:
         soft: Lists with a target distribution; may be empty.
         judged: Teacher records; may be empty, not both.
@@ -94,6 +96,7 @@ class Curriculum(Dataset[list[ListExample]]):
         warm: How many groups train no texts.
         seed: Decides every draw.
         options: How a judged list is drawn.
+        written: Questions with their search queries as sequences (:mod:`train.query_writing`); may be empty.
     """
 
     def __init__(
@@ -109,12 +112,13 @@ class Curriculum(Dataset[list[ListExample]]):
         warm: int = 0,
         seed: int = 0,
         options: DrawOptions = DEFAULT_DRAW,
+        written: Sequence[TokenSequence] = (),
     ) -> None:
         if not soft and not judged:
             raise InputError("No list to train on is left; give --soft or --judged files with more lists.")
         self._groups, self._writer, self._draws = group_lists(judged, soft), writer, draws
         self._size, self._soft, self._easy, self._warm = groups, soft_lists, easy_negatives, warm
-        self._seed, self._options = seed, options
+        self._seed, self._options, self._written = seed, options, written
 
     def __len__(self) -> int:
         return self._draws
@@ -133,8 +137,10 @@ class Curriculum(Dataset[list[ListExample]]):
             easy = draw.sample(list(others.values()), min(self._easy, len(others)))
             texts = first >= self._warm and draw.random() < self._options.text_share
             examples += self._lists(group, easy, draw, texts=texts)
-        crossed = self._crossed(groups, draw)
-        examples[0] = replace(examples[0], extras=(*examples[0].extras, *crossed))
+        extras = self._crossed(groups, draw)
+        if self._written and any(seq.spans for one in examples for seq in (*one.documents, *one.extras)):
+            extras.append(shuffled(self._written, number, self._seed, "queries"))
+        examples[0] = replace(examples[0], extras=(*examples[0].extras, *extras))
         return examples
 
     def _lists(self, group: Group, easy: Sequence[Document], draw: random.Random, *, texts: bool) -> list[ListExample]:
@@ -142,8 +148,8 @@ class Curriculum(Dataset[list[ListExample]]):
             judged_example(record, easy, self._writer, draw, self._options, texts=texts) for record in group.judged
         ]
         examples = judged + [soft_example(one, easy, self._writer) for one in group.soft]
-        if texts and judged:
-            compared = comparison_sequences(group.judged, group.soft, self._writer, draw, self._options)
+        if judged:
+            compared = comparison_sequences(group.judged, group.soft, self._writer, draw, self._options, texts=texts)
             examples[0] = replace(examples[0], extras=(*examples[0].extras, *compared))
         return examples
 

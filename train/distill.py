@@ -31,19 +31,21 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from reasonrank.data import GRADES
-from reasonrank.errors import InputError, ReasonRankError
+from reasonrank.errors import InputError
 from reasonrank.models import LoadedModel, adapter_hash, load_base, read_adapter
 from reasonrank.prompts import PROMPT_VERSION
 from train.batching import collate
+from train.command import run_stage
 from train.commit import git_commit
 from train.config import DistillConfig, check_resumable
 from train.curriculum import Curriculum
-from train.examples import SequenceWriter
+from train.examples import SequenceWriter, TokenSequence
 from train.heldout import held_out_set
+from train.query_writing import query_sequence, read_examples, usable_examples
 from train.records import TeacherRecord, read_records, read_soft_lists
 from train.split import HELD_OUT_SHARE, held_out_documents, split_records, without_documents
 from train.trainer import DistillTrainer, LogFile, StopOnSignal, last_checkpoint, step_seconds
@@ -146,8 +148,16 @@ def read_data(config: DistillConfig, writer: SequenceWriter) -> tuple[Curriculum
         warm=config.warm_groups,
         seed=config.seed,
         options=config.draw_options,
+        written=query_sequences(writer, config.queries, held),
     )
     return curriculum, held
+
+
+def query_sequences(writer: SequenceWriter, paths: Sequence[str], held: Sequence[TeacherRecord]) -> list[TokenSequence]:
+    """The second task's examples as sequences, without those of lists kept aside."""
+    aside = {record.query.query_id for record in held}
+    examples = usable_examples(example for path in paths for example in read_examples(path))
+    return [query_sequence(writer.tokenizer, example) for example in examples if example.query_id not in aside]
 
 
 def with_lora(config: DistillConfig, loaded: LoadedModel) -> Any:
@@ -276,7 +286,7 @@ def describe(
         "precision": precision,
         "config": config.portable(),
         "init_hash": adapter_hash(Path(config.init)) if config.init else None,
-        "files": file_hashes([*config.soft, *config.judged]),
+        "files": file_hashes([*config.soft, *config.judged, *config.queries]),
         "commit": git_commit(),
         "held_out": {"share": HELD_OUT_SHARE, "lists": held, **figures},
     }
@@ -297,18 +307,7 @@ def _world_size() -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; errors are one sentence and exit code 2."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
-    logging.getLogger("train").setLevel(logging.INFO)
-    log.setLevel(logging.INFO)
-    try:
-        kinds: Any = DistillConfig
-        (config,) = HfArgumentParser(kinds, description=__doc__).parse_args_into_dataclasses(arguments)
-        adapter = distill(config)
-    except ReasonRankError as error:
-        print(f"train.distill: {error}", file=sys.stderr)  # noqa: T201 -- the edge
-        return 2
-    print(adapter)  # noqa: T201 -- the result
-    return 0
+    return run_stage("train.distill", DistillConfig, __doc__, distill, arguments)
 
 
 if __name__ == "__main__":

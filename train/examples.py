@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from reasonrank.data import Document, Query
@@ -105,7 +105,7 @@ class SequenceWriter:
     """Writes token sequences with one tokenizer, passages cut at ``max_words`` words."""
 
     def __init__(self, tokenizer: Any, max_words: int) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._max_words = max_words
         self.label_ids = tuple(encode_choice(tokenizer, grade_prompt("q", "p"), LABELS)[1])
         self.side_ids = tuple(encode_choice(tokenizer, compare_prompt("q", "p", "p"), SIDES)[1])
@@ -117,21 +117,21 @@ class SequenceWriter:
     def grade(self, query: Query, document: Document, label: int | None = None, reason: str = "") -> TokenSequence:
         """Score then reason; the reason is written only after a known label."""
         prompt = grade_prompt(query.text, self.passage(document))
-        ids, choices = encode_choice(self._tokenizer, prompt, LABELS)
+        ids, choices = encode_choice(self.tokenizer, prompt, LABELS)
         choice_id = None if label is None else choices[label]
-        return self._continued(ids, "grade", choice_id, AFTER_LABEL, reason, self._shared(prompt, 1, ids))
+        return self._continued(ids, "grade", choice_id, AFTER_LABEL, reason, self._shared(prompt, 2, ids))
 
     def reason_first(self, query: Query, document: Document, reason: str, label: int | None) -> TokenSequence:
         """Reason then score: the reason and its line end are learned, then the grade and its line end."""
         passage = self.passage(document)
-        start = len(encode(self._tokenizer, reason_prompt(query.text, passage)))
+        start = len(encode(self.tokenizer, reason_prompt(query.text, passage)))
         prompt = grade_after_reason_prompt(query.text, passage, reason)
-        ids, choices = encode_choice(self._tokenizer, prompt, LABELS)
-        end = len(encode(self._tokenizer, prompt.rpartition("\n")[0] + STOP))
-        shared = self._shared(prompt, 1, ids)
+        ids, choices = encode_choice(self.tokenizer, prompt, LABELS)
+        end = len(encode(self.tokenizer, prompt.rpartition("\n")[0] + STOP))
+        shared = self._shared(prompt, 2, ids)
         if label is None:
             return TokenSequence(tuple(ids), "late_grade", len(ids), None, ((start, end),), shared)
-        whole = [*ids, choices[label], *encode(self._tokenizer, STOP)]
+        whole = [*ids, choices[label], *encode(self.tokenizer, STOP)]
         spans = ((start, end), (len(ids) + 1, len(whole)))
         return TokenSequence(tuple(whole), "late_grade", len(ids), choices[label], spans, shared)
 
@@ -140,8 +140,8 @@ class SequenceWriter:
     ) -> TokenSequence:
         """A comparison: ``side`` is 0 when the first document is the better one; ``text`` argues for it."""
         prompt = compare_prompt(query.text, self.passage(first), self.passage(second))
-        ids, choices = encode_choice(self._tokenizer, prompt, SIDES)
-        shared = self._shared(prompt, 2, ids)
+        ids, choices = encode_choice(self.tokenizer, prompt, SIDES)
+        shared = self._shared(prompt, 3, ids)
         if side is None:
             return TokenSequence(tuple(ids), "side", len(ids), shared=shared)
         return self._continued(ids, "side", choices[side], AFTER_SIDE, comparison_target(text, side), shared)
@@ -152,14 +152,14 @@ class SequenceWriter:
         text = one_line(text)
         if choice_id is None or not text:
             return TokenSequence(tuple(ids), choice, len(ids), choice_id, (), shared)
-        whole = [*ids, choice_id, *encode(self._tokenizer, template)]
+        whole = [*ids, choice_id, *encode(self.tokenizer, template)]
         start = len(whole)
-        whole += encode(self._tokenizer, f" {text}") + encode(self._tokenizer, STOP)
+        whole += encode(self.tokenizer, f" {text}") + encode(self.tokenizer, STOP)
         return TokenSequence(tuple(whole), choice, len(ids), choice_id, ((start, len(whole)),), shared)
 
     def _shared(self, prompt: str, lines: int, ids: Sequence[int]) -> int:
-        """How many tokens the prompt's first lines are, which hold the passages and are the same for every query."""
-        beginning = encode(self._tokenizer, "".join(prompt.splitlines(keepends=True)[:lines]))
+        """How many tokens the prompt's first lines are: instruction and passages, the same for every query."""
+        beginning = encode(self.tokenizer, "".join(prompt.splitlines(keepends=True)[:lines]))
         return len(beginning) if list(ids[: len(beginning)]) == beginning else 0
 
 
@@ -220,8 +220,12 @@ def comparison_sequences(
     writer: SequenceWriter,
     draw: random.Random,
     options: DrawOptions,
+    *,
+    texts: bool = True,
 ) -> list[TokenSequence]:
     """One comparison with its text, and the same two passages compared for every other query of the group.
+
+    Without ``texts`` the side alone is learned.
 
     The other queries train the side alone, where their labels differ or a soft target is clear. All share the
     passages, so they are read once an order of presentation.
@@ -233,11 +237,15 @@ def comparison_sequences(
     clear = [comparison for comparison in record.comparisons if _is_clear(record, comparison)]
     prefer_clear = draw.random() < options.clear_pairs
     comparison = draw.choice(clear if clear and prefer_clear else list(record.comparisons))
+    if not texts:
+        comparison = replace(comparison, text="")
     by_id = {document.doc_id: document for document in record.documents}
     pair = (by_id[comparison.preferred_id], by_id[comparison.other_id])
     sequences = []
     for order in draw.sample((0, 1), min(options.pair_orders, 2)):
-        sequences.append(comparison_sequence(record, comparison, order, writer))
+        sequences.append(
+            comparison_sequence(record, comparison if texts else replace(comparison, text=""), order, writer)
+        )
         first, second = pair if order == 0 else pair[::-1]
         for query, worth in [(r.query, r.labels) for r in records if r is not record] + [
             (one.query, one.target) for one in soft

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ LONG_WORDS = 12
 """A question of fewer words is a search query already."""
 SHORTER = 0.75
 """A query is shorter than a question when it has at most this part of its words."""
+_BOTH_NUMBERS = re.compile(r" \((?:are|is)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def judged_examples(records: Sequence[TeacherRecord], pairs: Iterable[Pair] = ()
     queries_of: dict[str, list[str]] = {}
     for pair in pairs:
         queries_of.setdefault(pair.pair_id, []).extend(
-            text for text in (pair.question.rstrip(" ?"), pair.title, *pair.queries) if text
+            text for text in (_plain(pair.question), pair.title, *pair.queries) if text
         )
     by_document: dict[str, list[str]] = {}
     for record in records:
@@ -139,11 +141,9 @@ def query_sequence(tokenizer: Any, example: QueryExample, max_question_words: in
     return TokenSequence(ids, "late_grade", len(ids), None, ((len(prompt), len(ids)),))
 
 
-def query_sequences(
-    tokenizer: Any, examples: Iterable[QueryExample], max_question_words: int = 200
-) -> list[TokenSequence]:
-    """All examples as token sequences, in their order."""
-    return [query_sequence(tokenizer, example, max_question_words) for example in examples]
+def _plain(question: str) -> str:
+    """A question as one types it: MedQuAD's "What is (are) Rickets ?" is "What is Rickets"."""
+    return _BOTH_NUMBERS.sub("", question).rstrip(" ?")
 
 
 def _fully_relevant(record: TeacherRecord) -> list[str]:

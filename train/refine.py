@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import HfArgumentParser, Trainer
+from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from reasonrank.data import GRADES
@@ -33,10 +33,11 @@ from reasonrank.encoder import load_encoder
 from reasonrank.engines.base import Engine
 from reasonrank.engines.load import load_engine
 from reasonrank.engines.weights import Weights, resolve
-from reasonrank.errors import InputError, ReasonRankError
+from reasonrank.errors import InputError
 from reasonrank.models import LoadedModel, adapter_hash, load_base
 from reasonrank.prompts import PROMPT_VERSION
 from reasonrank.settings import Settings
+from train.command import run_stage
 from train.commit import git_commit
 from train.distill import file_hashes, initial_adapter, save_adapter
 from train.examples import SequenceWriter
@@ -208,18 +209,7 @@ def describe(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; errors are one sentence and exit code 2."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
-    logging.getLogger("train").setLevel(logging.INFO)
-    log.setLevel(logging.INFO)
-    try:
-        kinds: Any = RefineConfig
-        (config,) = HfArgumentParser(kinds, description=__doc__).parse_args_into_dataclasses(arguments)
-        adapter = refine(config)
-    except ReasonRankError as error:
-        sys.stderr.write(f"train.refine: {error}\n")
-        return 2
-    sys.stdout.write(f"{adapter}\n")
-    return 0
+    return run_stage("train.refine", RefineConfig, __doc__, refine, arguments)
 
 
 if __name__ == "__main__":

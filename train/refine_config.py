@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reasonrank.errors import InputError
+from train.command import check_counts, check_positive
 from train.config import flag
 from train.sampling import MODES, SampleOptions
 
@@ -67,16 +68,13 @@ class RefineConfig:
             raise InputError("No data was given; name at least one file of teacher records with --judged.")
         if self.way not in WAYS or self.mode not in MODES:
             raise InputError(f"--way is one of {', '.join(WAYS)}; --mode is one of {', '.join(MODES)}.")
-        for name in ("steps", "batch", "accumulate", "rank", "max_tokens", "max_words", "save_steps", "log_steps"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name.replace('_', '-')} is {getattr(self, name)}, expected at least 1.")
+        counts = ("steps", "batch", "accumulate", "rank", "max_tokens", "max_words", "save_steps", "log_steps")
+        check_counts(self, *counts)
         if self.samples < 2:
             raise InputError(f"--samples is {self.samples}; at least 2 are needed to tell a better one from a worse.")
         if self.way == "grpo" and self.batch % self.samples:
             raise InputError(f"--batch {self.batch} holds whole groups of --samples {self.samples}; give a multiple.")
-        for name in ("learning_rate", "temperature"):
-            if not math.isfinite(getattr(self, name)) or getattr(self, name) <= 0:
-                raise InputError(f"--{name.replace('_', '-')} is {getattr(self, name)}, expected a positive number.")
+        check_positive(self, "learning_rate", "temperature")
         amounts = (*self.weights.values(), self.anchor, self.margin, self.beta)
         if not all(math.isfinite(amount) and amount >= 0 for amount in amounts) or not any(self.weights.values()):
             raise InputError("Weights, --anchor, --margin and --beta are not negative, and one weight is above 0.")

@@ -14,6 +14,7 @@ from typing import Any
 from reasonrank.engines.text import TextTokenizer
 from reasonrank.errors import EngineError, MissingDependencyError
 from reasonrank.models import PACKAGED_BASE_ON_HUB, LoadedModel, packaged_gguf
+from reasonrank.prompts import PROMPT_VERSION
 from reasonrank.retrieval.base import Progress
 
 ABOUT = "reasonrank.json"
@@ -71,7 +72,7 @@ def conversion_key(base: str, adapter: str, quantization: str) -> str:
     """Names a conversion by what goes into it: base weights, adapter, number format, CTranslate2's version."""
     import ctranslate2
 
-    parts = json.dumps([base, adapter, quantization, ctranslate2.__version__, _FORMAT])
+    parts = json.dumps([base, adapter, quantization, ctranslate2.__version__, _FORMAT, PROMPT_VERSION])
     return hashlib.sha256(parts.encode()).hexdigest()[:24]
 
 

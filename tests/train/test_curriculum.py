@@ -10,6 +10,7 @@ from conftest import record_line, soft_line
 from reasonrank.errors import InputError
 from train.curriculum import Curriculum, group_lists, shuffled
 from train.examples import DrawOptions, SequenceWriter
+from train.query_writing import QueryExample, query_sequence
 from train.records import parse_record, parse_soft_list
 
 JUDGED = [parse_record(record_line(number, suffix)) for number in range(1, 7) for suffix in ("", "b")]
@@ -95,11 +96,28 @@ def test_texts_are_trained_in_a_share_of_the_draws(byte_tokenizer: Any) -> None:
 
 def test_passages_of_two_groups_are_compared_for_the_queries_of_both(byte_tokenizer: Any) -> None:
     writer = SequenceWriter(byte_tokenizer, 80)
-    options = DrawOptions(text_share=0.0, crossed_pairs=1)
+    options = DrawOptions(text_share=0.0, crossed_pairs=1, pair_orders=0)
     for number in range(8):
         crossed = curriculum(byte_tokenizer, options=options)[number][0].extras
         assert {seq.choice for seq in crossed} == {"side"}
         assert len({seq.ids[: seq.shared] for seq in crossed}) == 1  # one prompt's passages, in one order
         sides = {seq.choice_id for seq in crossed}
         assert sides == set(writer.side_ids)  # the queries of either group choose its own passage
-    assert not curriculum(byte_tokenizer, options=DrawOptions(text_share=0.0))[0][0].extras
+    assert not curriculum(byte_tokenizer, options=DrawOptions(text_share=0.0, pair_orders=0))[0][0].extras
+
+
+def test_each_draw_with_texts_brings_one_question_with_its_queries(byte_tokenizer: Any) -> None:
+    written = [query_sequence(byte_tokenizer, QueryExample(name, f"a long {name}", (name,))) for name in "abc"]
+    draws = curriculum(byte_tokenizer, warm=4, written=written)
+    found = [[seq for example in draws[number] for seq in example.extras if seq in written] for number in range(8)]
+    assert [len(one) for one in found] == [0, 0, 1, 1, 1, 1, 1, 1]  # two groups a draw, four of them warm
+    assert {seq for one in found for seq in one} == set(written)
+    assert draws[5] == curriculum(byte_tokenizer, warm=4, written=written, draws=50)[5]
+
+
+def test_without_texts_comparisons_train_the_side_alone(byte_tokenizer: Any) -> None:
+    draws = curriculum(byte_tokenizer, options=DrawOptions(text_share=0.0, pair_orders=1))
+    extras = [seq for number in range(6) for example in draws[number] for seq in example.extras]
+    assert {seq.choice for seq in extras} == {"side"}
+    assert not any(seq.spans for seq in extras)
+    assert all(seq.choice_id is not None for seq in extras)

@@ -21,7 +21,6 @@ from train.query_writing import (
     judged_examples,
     main,
     query_sequence,
-    query_sequences,
     usable_examples,
 )
 from train.records import parse_record
@@ -82,7 +81,7 @@ def test_the_trainer_takes_them_among_a_lists_extras(byte_tokenizer: Any) -> Non
     writer = SequenceWriter(byte_tokenizer, 80)
     record = parse_record(record_line(1))
     documents = tuple(writer.grade(record.query, document) for document in record.documents)
-    (sequence,) = query_sequences(byte_tokenizer, [QueryExample("q", LONG, ("cat ill",))])
+    sequence = query_sequence(byte_tokenizer, QueryExample("q", LONG, ("cat ill",)))
     batch = collate([ListExample("q", documents, (1.0, 0.0, 0.0), None, (sequence,))], pad_id=0)
     learned = batch["expected"][(batch["kinds"] == KINDS.index("text")) & (batch["expected"] >= 0)]
     assert byte_tokenizer.decode(learned.tolist()) == " cat ill\n"
