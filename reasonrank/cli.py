@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     search = commands.add_parser("search", help="ask one question of a corpus")
     search.add_argument("text", help="the question")
     _settings(search, "corpus", "retriever", "k", "explain", "query_writing", "long_queries", "encoder")
-    _settings(search, "student", "base", "engine", "device", "order", "mode", "samples", "cache", *SERVER)
+    _settings(search, "student", "base", "engine", "device", "order", "mode", "samples", "cache", *SERVER, "milvus_uri")
     search.add_argument(
         "--also",
         action="append",
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     rerank.set_defaults(command=_rerank)
 
     index = commands.add_parser("index", help="build a corpus's index ahead of time")
-    _settings(index, "corpus", "retriever", "encoder", "cache")
+    _settings(index, "corpus", "retriever", "encoder", "cache", "milvus_uri", "milvus_index", "milvus_shards")
     index.add_argument("--rebuild", action="store_true", help="build it again even if it is there")
     index.set_defaults(command=_index)
 
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     weights.set_defaults(command=_weights)
 
     doctor = commands.add_parser("doctor", help="tell what works on this machine")
-    _settings(doctor, "student", "base", "engine", "device", "encoder", "cache", *SERVER)
+    _settings(doctor, "student", "base", "engine", "device", "encoder", "cache", *SERVER, "milvus_uri")
     doctor.set_defaults(command=_doctor)
 
     serve = commands.add_parser("serve", help="serve the page, the HTTP interface and the MCP tools")

@@ -30,7 +30,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything the demo needs; loads no model."""
-    checks: list[Callable[[Settings], Finding]] = [_page, _java, _encoder, _student, _engine, _gpu, _disk]
+    checks: list[Callable[[Settings], Finding]] = [_page, _java, _encoder, _milvus, _student, _engine, _gpu, _disk]
     return [check(settings) for check in checks]
 
 
@@ -63,6 +63,18 @@ def _encoder(settings: Settings) -> Finding:
         return Finding("Encoder", False, str(error), "Or search with: --retriever bm25")
 
 
+def _milvus(settings: Settings) -> Finding:
+    """Asks Milvus, if it is set."""
+    if not settings.milvus_uri:
+        return Finding("Milvus", True, "not asked for; indexes are files on this machine.", optional=True)
+    from reasonrank.retrieval.milvus import describe_milvus
+
+    try:
+        return Finding("Milvus", True, describe_milvus(settings.milvus_uri))
+    except ReasonRankError as error:
+        return Finding("Milvus", False, str(error), "Or search in files on this machine: leave milvus_uri empty.")
+
+
 def _student(settings: Settings) -> Finding:
     if settings.student == "none":
         return Finding("Student", True, "none is asked for: lists stay in the first stage's order.")
@@ -91,7 +103,7 @@ def _engine(settings: Settings) -> Finding:
 
 
 def _servers(settings: Settings) -> Finding:
-    """Asks the student's servers for a probability; the only thing here that leaves this machine, and only if set."""
+    """Asks the student's servers for a probability; like Milvus it may leave this machine, and only if set."""
     from reasonrank.engines.load import load_engine
     from reasonrank.prompts import LABELS, grade_prompt
 

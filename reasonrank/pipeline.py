@@ -304,6 +304,7 @@ class Pipeline:
             settings.bm25_k1,
             settings.bm25_b,
             settings.rrf_k,
+            settings.milvus_uri,
         )
         return self._retrievers.get(
             key, lambda: open_retriever(settings.retriever, corpus, settings, progress=progress)

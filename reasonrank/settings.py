@@ -51,6 +51,11 @@ class Settings:
     bm25_k1: float = setting(0.9, "BM25's k1", least=0)
     bm25_b: float = setting(0.4, "BM25's b", least=0)
     rrf_k: int = setting(60, "the constant of reciprocal rank fusion", least=1)
+    milvus_uri: str = setting("", "search in Milvus: a file ending in .db, or http(s)://host:port; empty: files here")
+    milvus_index: str = setting(
+        "exact", "vectors of a new Milvus collection: exact, or nearly so", ("exact", "hnsw", "diskann", "auto")
+    )
+    milvus_shards: int = setting(1, "shards of a new Milvus collection", least=1)
     max_document_tokens: int = setting(256, "documents longer than this are cut at a sentence end", least=16)
     max_query_chars: int = setting(4000, "longer questions are refused", least=1)
     max_reason_tokens: int = setting(80, "length at which a reason counts as cut off", least=8)

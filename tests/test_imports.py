@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = sorted((ROOT / "reasonrank").rglob("*.py"))
 HEAVY = {
     *("torch", "transformers", "sentence_transformers", "pyserini", "jnius", "jnius_config", "gradio", "vllm"),
-    *("faiss", "ctranslate2", "peft", "pandas", "numpy", "scipy", "sklearn", "ir_datasets", "pymilvus"),
+    *("faiss", "ctranslate2", "peft", "pandas", "numpy", "scipy", "sklearn", "ir_datasets"),
+    *("pymilvus", "milvus_lite", "grpc"),
     *("sqlalchemy", "alembic", "psycopg", "krippendorff", "huggingface_hub"),
 }
 
@@ -45,7 +46,7 @@ def test_the_package_never_imports_train_or_the_app(path: Path) -> None:
     [
         *("reasonrank", "reasonrank.cli", "reasonrank.pipeline", "reasonrank.student", "reasonrank.doctor"),
         *("reasonrank.corpus", "reasonrank.retrieval.store", "reasonrank.engines.load", "reasonrank.models"),
-        *("reasonrank.serve.command", "reasonrank.interface"),
+        *("reasonrank.serve.command", "reasonrank.interface", "reasonrank.retrieval.milvus"),
     ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:

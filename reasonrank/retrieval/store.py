@@ -10,14 +10,13 @@ from __future__ import annotations
 import shlex
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from reasonrank.corpora.base import Corpus
 from reasonrank.encoder import Encoder, encoder_identity, load_encoder
-from reasonrank.errors import IndexDamagedError, InputError, MissingDependencyError, ReasonRankError
+from reasonrank.errors import IndexDamagedError, InputError, ReasonRankError
 from reasonrank.retrieval.base import Progress, Retriever
+from reasonrank.retrieval.build_lock import build_lock
 from reasonrank.retrieval.fusion import HybridRetriever
 from reasonrank.retrieval.kinds import IndexKind, bm25_kind, dense_kind
 from reasonrank.retrieval.manifest import Manifest, read_manifest
@@ -25,7 +24,6 @@ from reasonrank.settings import Settings
 
 RETRIEVERS = ("bm25", "dense", "hybrid")
 _BUILD, _UNFINISHED = "build-", "unfinished-"
-_POLL_S = 1.0
 
 
 def open_retriever(
@@ -39,6 +37,8 @@ def open_retriever(
 ) -> Retriever:
     """A retriever over a corpus. Its indexes are built now if they are not there, or if what they depend on changed.
 
+    They lie in a folder on this machine, or in Milvus where ``settings.milvus_uri`` names one.
+
     Args:
         name: ``bm25``, ``dense`` or ``hybrid``.
         corpus: What is searched.
@@ -50,10 +50,14 @@ def open_retriever(
     Raises:
         InputError: There is no such retriever.
         IndexDamagedError: An index's files are not what was written; the message says how to rebuild.
-        MissingDependencyError: Java, Lucene, FAISS or the encoder is missing.
-        ReasonRankError: The index could not be written.
+        MissingDependencyError: Java, Lucene, FAISS, the encoder or the client of Milvus is missing.
+        ReasonRankError: The index could not be written, or Milvus does not answer.
     """
     progress = progress or _silent
+    if name in RETRIEVERS and settings.milvus_uri:
+        from reasonrank.retrieval.milvus import open_milvus
+
+        return open_milvus(name, corpus, settings, progress, rebuild=rebuild, encoder=encoder)
     if name == "hybrid":
         parts = [
             open_retriever(part, corpus, settings, progress, rebuild=rebuild, encoder=encoder)
@@ -76,6 +80,10 @@ def is_built(name: str, corpus: Corpus, settings: Settings) -> bool:
     """
     if name not in RETRIEVERS:
         raise _unknown(name)
+    if settings.milvus_uri:
+        from reasonrank.retrieval.milvus import is_in_milvus
+
+        return is_in_milvus(corpus, settings)
     if name == "hybrid":
         return all(is_built(part, corpus, settings) for part in RETRIEVERS[:2])
     if name == "bm25":
@@ -104,7 +112,7 @@ def _open(kind: IndexKind, progress: Progress, rebuild: bool) -> Retriever:
         retriever = _open_built(kind)
         if retriever is not None:
             return retriever
-    with _build_lock(kind.parent, progress):
+    with build_lock(kind.parent, progress):
         # Another process may have built it while this one waited.
         retriever = None if rebuild else _open_built(kind)
         if retriever is None:
@@ -193,32 +201,6 @@ def _remove_orphans(indexes: Path, keep: Path | None = None) -> None:
             continue
         if manifest is not None and manifest.is_orphan:
             shutil.rmtree(parent, ignore_errors=True)
-
-
-@contextmanager
-def _build_lock(parent: Path, progress: Progress) -> Iterator[None]:
-    """One build of an index at a time, on this machine; whoever waits is told so, and may be stopped."""
-    try:
-        from filelock import FileLock, Timeout
-    except ImportError as error:
-        raise MissingDependencyError("filelock", "pip install 'reasonrank[app]'") from error
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ReasonRankError(
-            f"{parent} cannot be made ({error.strerror}); name another folder with REASONRANK_CACHE."
-        ) from error
-    lock = FileLock(parent.with_name(parent.name + ".lock"))
-    while True:
-        try:
-            lock.acquire(timeout=_POLL_S)
-            break
-        except Timeout:
-            progress("Waiting for another process that builds this index", 0.0)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _silent(what: str, fraction: float) -> None:

@@ -24,5 +24,5 @@ class WordsEncoder(Encoder):
 
 
 def word_vector(word: str) -> np.ndarray:
-    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+    seed = int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4], "big")
     return np.random.default_rng(seed).standard_normal(WordsEncoder.dimensions)
