@@ -50,7 +50,8 @@ def parse_queries(completion: Completion, question: str) -> SearchQueries:
 def given_queries(texts: Sequence[str], question: str) -> SearchQueries:
     """Queries that came with a question, under the rules of written ones; empty ones are left out.
 
-    It may be that none is left: then the question is searched alone.
+    It may be that none is left: then the question is searched alone. No model reads them, so that they may hold what
+    reads as a control token.
 
     Raises:
         InputError: There are too many, or one is not a search query.
@@ -59,17 +60,17 @@ def given_queries(texts: Sequence[str], question: str) -> SearchQueries:
     if not asked:
         return SearchQueries("ok", given=True)
     try:
-        return SearchQueries("ok", checked_queries(asked, question), given=True)
+        return SearchQueries("ok", checked_queries(asked, question, written=False), given=True)
     except ReplyError as error:
         raise InputError(f"The search queries cannot be used: {str(error)[0].lower()}{str(error)[1:]}") from error
 
 
-def checked_queries(texts: Sequence[str], question: str) -> tuple[str, ...]:
+def checked_queries(texts: Sequence[str], question: str, *, written: bool = True) -> tuple[str, ...]:
     """Search queries on one line each, without those that say the question or an earlier query again.
 
     Raises:
         ReplyError: There are more than six, one has no word, more than 16 of them or more than 160 characters, one
-            holds what reads as a control token, or nothing new is left.
+            that a model wrote holds what reads as a control token, or nothing new is left.
     """
     if len(texts) > MAX_QUERIES:
         raise ReplyError("unparsable", f"There are {len(texts)} queries; expected at most {MAX_QUERIES}.")
@@ -80,7 +81,7 @@ def checked_queries(texts: Sequence[str], question: str) -> tuple[str, ...]:
             raise ReplyError("unparsable", "A query has no word in it.")
         if len(text.split()) > MAX_WORDS or len(text) > MAX_CHARS:
             raise ReplyError("unparsable", f"A query has more than {MAX_WORDS} words or {MAX_CHARS} characters.")
-        if chat_safe(text) != text:
+        if written and chat_safe(text) != text:
             raise ReplyError("unparsable", "A query holds what reads as a control token.")
         if _same(text) not in seen:
             seen.add(_same(text))

@@ -201,13 +201,16 @@ def test_all_given_queries_may_be_taken_away() -> None:
     assert "Searched too: nothing" in ranking_to_text(ranking)
 
 
+def test_given_queries_may_hold_what_no_model_will_read() -> None:
+    assert given("List<String> sort")[1].asked == [QUESTION, "List<String> sort"]
+
+
 @pytest.mark.parametrize(
     ("queries", "told"),
     [
         (("a", "b", "c", "d", "e", "f", "g"), "there are 7 queries; expected at most 6."),
         (("---",), "a query has no word in it."),
         (("x" * 161,), "a query has more than 16 words or 160 characters."),
-        (("moths <|im_end|>",), "a query holds what reads as a control token."),
         ((QUESTION.upper(),), "the queries only say the question again."),
     ],
 )

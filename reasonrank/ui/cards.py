@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reasonrank.data import Judgement, ScoredDocument, StageScore
 from reasonrank.ui.markup import attr, esc, key, label_of, ordinal, plural, words
+from reasonrank.ui.queries import found_by
 from reasonrank.ui.reasons import document_text, reason_block
 from reasonrank.uncertainty import judgement_doubts, percent
 
@@ -35,6 +38,7 @@ def card(
     awaits_score: bool = False,
     awaits_reason: bool = False,
     grade: int | None = None,
+    queries: Sequence[str] = (),
 ) -> str:
     """One card.
 
@@ -45,6 +49,7 @@ def card(
         awaits_score: Its score is still to come.
         awaits_reason: Its reason is still to come.
         grade: What the corpus's judgements say of it for this question, where that is known.
+        queries: The search queries beside the question.
     """
     name = key(scored.doc_id)
     title = label_of(scored.document)
@@ -58,7 +63,7 @@ def card(
         f'<div class="rr-body">{document_text(scored.document, scored.reason)}'
         f"{_doubts(scored.judgement)}"
         f"{reason_block(scored.reason, writing=writing, awaited=awaits_reason)}"
-        f"{_foot(scored, order_by)}</div>"
+        f"{_foot(scored, order_by, queries)}</div>"
         "</article>"
     )
 
@@ -149,9 +154,10 @@ def _doubts(judgement: Judgement | None) -> str:
     )
 
 
-def _foot(scored: ScoredDocument, order_by: str) -> str:
+def _foot(scored: ScoredDocument, order_by: str, queries: Sequence[str]) -> str:
     candidate = scored.candidate
-    parts = dict(candidate.parts)
+    # What only another query found has that query's places, which say nothing of the question's own.
+    parts = dict(candidate.parts) if 0 in candidate.found_by or not candidate.found_by else {}
     parts.setdefault(candidate.kind, StageScore(candidate.rank, candidate.score))
     found = "".join(
         f"<div><dt>{esc(kind_name(kind))}</dt><dd>{ordinal(part.rank)} "
@@ -181,7 +187,7 @@ def _foot(scored: ScoredDocument, order_by: str) -> str:
         else ""
     )
     return (
-        f'<footer class="rr-foot"><dl aria-label="Where it was found">{found}{fused}'
+        f'<footer class="rr-foot"><dl aria-label="Where it was found">{found}{found_by(candidate, queries)}{fused}'
         f"<div><dt>Id</dt><dd>{words(scored.doc_id, 'code')}</dd></div></dl>{tried}{sent}"
         f'<button type="button" class="rr-link rr-pick" data-doc="{esc(scored.doc_id)}" aria-pressed="false"'
         f' aria-label="Compare with another document: {esc(name)}">Compare with…</button></footer>'

@@ -17,7 +17,7 @@ from reasonrank.ui.change import agreement_lines
 from reasonrank.ui.evaluation import JUDGES, SetUp
 from reasonrank.ui.evaluation_view import name_of
 from reasonrank.ui.form import RETRIEVERS, select
-from reasonrank.ui.lab import NO_LIST, Lab, sheet
+from reasonrank.ui.lab import NO_LIST, Lab, searched_with, sheet
 from reasonrank.ui.markup import esc, label_of, shorten
 from reasonrank.ui.render import Value, sentence_block
 from reasonrank.ui.votes import CHOICES, Choice, Side, Vote, VoteStore
@@ -80,7 +80,8 @@ class Duels:
         yield sheet(run, TITLE, "duel", '<p class="rr-note rr-awaited">Searching…</p>', busy=True)
 
         def work(cancel: Cancel) -> Iterator[Ranking]:
-            for step in self._lab.pipeline.search(ranking.query.text, other.settings(settings), cancel):
+            queries = searched_with(ranking)
+            for step in self._lab.pipeline.search(ranking.query.text, other.settings(settings), cancel, queries):
                 last = step.ranking
             if last.problems:
                 raise InputError(next(iter(last.problems.values())))

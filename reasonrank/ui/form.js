@@ -9,11 +9,15 @@
     host.innerHTML = props.value.form;
     const form = host.querySelector("form");
     const question = form.elements.question;
+    let also = []; // search queries that a link brought along, for the one question that it asks
 
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       form.querySelector(".rr-own").open = false;
-      trigger("search", Object.fromEntries(new FormData(form)));
+      const asked = Object.fromEntries(new FormData(form));
+      if (also.length) asked.queries = also;
+      also = [];
+      trigger("search", asked);
     });
     question.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -21,6 +25,9 @@
       form.requestSubmit();
     });
     question.addEventListener("input", () => grow(question));
+    // The lines break elsewhere where the box is narrower, and when the page's own font has come.
+    new ResizeObserver(() => grow(question)).observe(question.parentElement);
+    document.fonts.addEventListener("loadingdone", () => grow(question));
     form.elements.corpus.addEventListener("change", () => trigger("choose", { corpus: form.elements.corpus.value }));
     form.querySelector(".rr-upload").addEventListener("click", () => {
       const upload = document.querySelector("#rr-upload button, button#rr-upload");
@@ -38,7 +45,8 @@
     if (window.matchMedia("(pointer: fine)").matches) question.focus({ preventScroll: true });
     const asked = rr.takeLink(form);
     trigger("choose", { corpus: form.elements.corpus.value });
-    if (asked) rr.ask(asked);
+    also = asked.also;
+    if (asked.question) rr.ask(asked.question);
   };
 
   function grow(box) {

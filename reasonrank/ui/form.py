@@ -12,6 +12,7 @@ from typing import Any
 
 from reasonrank.data import Query
 from reasonrank.errors import InputError
+from reasonrank.query_writing import MAX_QUERIES
 from reasonrank.settings import Settings
 from reasonrank.ui.markup import attr, esc, one_line, shorten
 from reasonrank.ui.own import own_section
@@ -23,6 +24,7 @@ REASONS = (0, 3, 5, 10)
 RETRIEVERS = (("hybrid", "Hybrid"), ("bm25", "BM25"), ("dense", "Dense"))
 ORDERS = (("student", "the student’s grade"), ("fused", "student and encoder together"))
 MODES = (("score_then_reason", "score, then reason"), ("reason_then_score", "reason, then score"))
+WRITING = (("no", "the question"), ("yes", "the student’s queries too"))
 EXAMPLE_WIDTH = 220
 
 Named = Sequence[tuple[str, str]]
@@ -31,7 +33,7 @@ Named = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a visitor asks and has chosen."""
+    """What a visitor asks and has chosen. ``queries`` are those to search beside the question, where they are given."""
 
     question: str
     corpus: str
@@ -40,6 +42,8 @@ class Choices:
     order: str
     mode: str
     explain: int
+    query_writing: bool = False
+    queries: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, sent: Mapping[str, Any]) -> Choices:
@@ -50,9 +54,23 @@ class Choices:
         """
         try:
             texts = {name: str(sent[name]) for name in ("question", "corpus", "retriever", "order", "mode")}
-            return cls(**texts, k=int(sent["k"]), explain=int(sent["explain"]))
+            return cls(
+                **texts,
+                k=int(sent["k"]),
+                explain=int(sent["explain"]),
+                query_writing=sent.get("query_writing") == "yes",
+                queries=None if sent.get("queries") is None else _given(sent["queries"]),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError("The form came incomplete; reload the page and ask again.") from error
+
+
+def _given(sent: Any) -> tuple[str, ...]:
+    if not isinstance(sent, list) or not all(isinstance(query, str) for query in sent):
+        raise TypeError("queries are a list of texts")
+    if len(sent) > MAX_QUERIES:
+        raise InputError(f"There are {len(sent)} search queries; at most {MAX_QUERIES} are searched. Leave some out.")
+    return tuple(sent)
 
 
 def depths(settings: Settings) -> tuple[int, ...]:
@@ -68,6 +86,8 @@ def reason_counts(settings: Settings) -> tuple[int, ...]:
 def search_form(settings: Settings, corpora: Named) -> str:
     """The form with ``settings`` chosen."""
     counts = [(str(n), str(n)) for n in depths(settings)]
+    written = "yes" if settings.query_writing else "no"
+    writing = "" if settings.student == "none" else segments("query_writing", "Search with", WRITING, written)
     reasons = [(str(n), str(n) if n else "none") for n in reason_counts(settings)]
     return (
         '<form class="rr-form" role="search" aria-label="Search">'
@@ -80,7 +100,7 @@ def search_form(settings: Settings, corpora: Named) -> str:
         f"{segments('k', 'Show', counts, str(settings.k))}</div>"
         '<details class="rr-more"><summary>More settings</summary><div class="rr-controls">'
         f"{segments('order', 'Order by', ORDERS, settings.order)}"
-        f"{segments('mode', 'Judge by', MODES, settings.mode)}"
+        f"{segments('mode', 'Judge by', MODES, settings.mode)}{writing}"
         f"{segments('explain', 'Reasons from the top', reasons, str(settings.explain))}"
         f"</div></details>{own_section()}</form>"
     )

@@ -13,6 +13,7 @@ from reasonrank.engines.base import Cancel
 from reasonrank.engines.load import student_info
 from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.pipeline import Pipeline, Step, Writing, check_query
+from reasonrank.query_writing import given_queries
 from reasonrank.retrieval.store import remove_orphans
 from reasonrank.settings import Settings
 from reasonrank.ui.form import Choices, depths, reason_counts
@@ -66,6 +67,7 @@ class Handlers:
             order=choices.order,
             mode=choices.mode,
             explain=choices.explain,
+            query_writing=choices.query_writing and choices.queries is None,
         )
 
     def _corpus_of(self, visitor: Visitor, name: str) -> str:
@@ -84,13 +86,17 @@ class Handlers:
         try:
             settings = self.settings_of(visitor, choices)
             text = check_query(choices.question, settings)
+            if choices.queries is not None:
+                given_queries(choices.queries, text)
         except ReasonRankError as error:
             yield None, str(error)
             return
         run = self.visitors.begin_search(visitor)
-        visitor.settings = settings
+        visitor.settings, visitor.choices = settings, choices
         link = "" if choices.corpus in visitor.uploads else share_query(choices)
-        view = View(run.number, text, settings, "running", trained=trained(settings), link=link)
+        view = View(
+            run.number, text, settings, "running", trained=trained(settings), link=link, queries=choices.queries
+        )
         yield page_value(view), ""
         self.preparations.start(settings)
         for shown in self._search(visitor, run, view):
@@ -98,10 +104,18 @@ class Handlers:
                 return
             yield page_value(shown), ""
 
+    def ask_again(self, session: str | None, queries: Sequence[str]) -> Iterator[tuple[Value | None, str]]:
+        """The visitor's question again, searched together with these queries; the student is not asked for any."""
+        choices = self.visitors.get(session).choices
+        if choices is None:
+            yield None, "Ask a question first; search queries go with one."
+            return
+        yield from self.ask(session, replace(choices, queries=tuple(queries)))
+
     def _search(self, visitor: Visitor, run: Run, view: View) -> Iterator[View]:
         def work(cancel: Cancel) -> Iterator[Step]:
             self.preparations.wait(view.settings, HEAD_START)
-            yield from self.pipeline.search(view.question, view.settings, cancel)
+            yield from self.pipeline.search(view.question, view.settings, cancel, view.queries)
 
         try:
             for step in paced(run, work, _supersedes):

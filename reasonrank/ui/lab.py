@@ -186,9 +186,8 @@ class Lab:
 
         def work(cancel: Cancel) -> Iterator[list[ScoredDocument]]:
             candidates: list[Candidate] = []
-            for step in self.pipeline.search(
-                ranking.query.text, replace(settings, retriever=left, student="none"), cancel
-            ):
+            alone = replace(settings, retriever=left, student="none")
+            for step in self.pipeline.search(ranking.query.text, alone, cancel, searched_with(ranking)):
                 candidates = [scored.candidate for scored in step.ranking.documents]
             judged = {s.doc_id: s.judgement for s in ranking.documents if s.judgement is not None}
             fresh = [candidate for candidate in candidates if candidate.document.doc_id not in judged]
@@ -245,6 +244,11 @@ def without_view(ranking: Ranking, now: Sequence[ScoredDocument], title: str) ->
     gone, fresh = len(set(before) - set(after)), len(set(after) - set(before))
     chart = slope_chart(Side("As it is", before), Side(title, after), titles)
     return f"<p>{gone} would be gone, {fresh} would be new.</p>{agreement_lines(before, after)}{chart}"
+
+
+def searched_with(ranking: Ranking) -> Sequence[str] | None:
+    """The search queries that made a list, for one that is to be set beside it."""
+    return ranking.queries.texts if ranking.queries is not None else None
 
 
 def _whatif(scored: ScoredDocument) -> tuple[str, str]:

@@ -46,7 +46,17 @@ KEEP_UPLOADS = (3600, 86400)
 _FOLDER = Path(__file__).parent
 STYLES = ("page.css", "controls.css", "cards.css", "tools.css", "review.css")
 """Scoped to Gradio's container, so that they win over its own rules for buttons and blocks."""
-SCRIPTS = ("scheme.js", "patch.js", "form.js", "tools.js", "share.js", "guide.js", "script.js", "review.js")
+SCRIPTS = (
+    "scheme.js",
+    "patch.js",
+    "form.js",
+    "tools.js",
+    "queries.js",
+    "share.js",
+    "guide.js",
+    "script.js",
+    "review.js",
+)
 
 
 def build_page(pipeline: Pipeline, settings: Settings, *, prepare: bool = True) -> gr.Blocks:

@@ -11,18 +11,20 @@ from itertools import pairwise
 from typing import Any
 
 from reasonrank.data import Comparison, Ranking, ScoredDocument
-from reasonrank.pipeline import Stage, Writing
+from reasonrank.pipeline import Writing
 from reasonrank.settings import Settings
 from reasonrank.ui.cards import VISIBLE, card
 from reasonrank.ui.change import before_and_after, is_reordered
 from reasonrank.ui.judged import Known, judged_view
 from reasonrank.ui.markup import attr, esc, key, plural, shorten
 from reasonrank.ui.pairs import comparison_body, pair, pair_writing, writing_body
+from reasonrank.ui.queries import queries_part
 from reasonrank.ui.share import share_view
-from reasonrank.ui.stages import State, active_stage, announcement, chips, problems, stage_line
+from reasonrank.ui.stages import PageStage, State, active_stage, announcement, chips, problems, stage_line
 from reasonrank.ui.tools import Tool, tool_parts
 
 QUESTION_WIDTH = 140
+NOTHING_YET = "The question alone finds nothing; the student is writing search queries."
 STOPPED = '<p class="rr-flag rr-flag-plain">Stopped. What was reached stands.</p>'
 
 
@@ -42,6 +44,7 @@ class View:
         trained: Whether the student was trained for this.
         known: The corpus's judgements for this question, where it has them.
         link: The query string that asks the same again; empty where no link can.
+        queries: Search queries that were given with the question.
     """
 
     run: int
@@ -55,6 +58,7 @@ class View:
     trained: bool | None = None
     link: str = ""
     known: Known | None = None
+    queries: tuple[str, ...] | None = None
 
 
 Value = dict[str, Any]
@@ -69,9 +73,11 @@ def page_value(view: View) -> Value:
     elif view.ranking is None:
         parts["waiting"] = _waiting(view)
     elif not view.ranking.documents:
-        parts["sentence"] = sentence_block(nothing_found(view.ranking), bad=False)
+        writing = view.state == "running" and active_stage(view.ranking, view.settings) == "queries"
+        told = NOTHING_YET if writing else nothing_found(view.ranking)
+        parts |= queries_part(view.ranking) | {"sentence": sentence_block(told, bad=False)}
     if view.ranking is not None and view.ranking.documents:
-        parts |= tool_parts(_tools(view, view.ranking)) | _documents(view, view.ranking)
+        parts |= queries_part(view.ranking) | tool_parts(_tools(view, view.ranking)) | _documents(view, view.ranking)
     return {
         "run": view.run,
         "busy": view.state == "running",
@@ -96,7 +102,7 @@ def _tools(view: View, ranking: Ranking) -> list[Tool]:
     if view.state != "running" and any(scored.judgement for scored in ranking.documents):
         tools.append(Tool("review", "Send to review"))
     if view.state != "running":
-        tools.append(Tool("share", "Share and keep", share_view(view.question, view.settings, view.link)))
+        tools.append(Tool("share", "Share and keep", share_view(view.question, view.settings, view.link, view.queries)))
     return tools
 
 
@@ -163,6 +169,7 @@ def _documents(view: View, ranking: Ranking) -> dict[str, str]:
             awaits_score=active == "score" and upper.judgement is None,
             awaits_reason=_awaits_reason(upper, active, view.settings),
             grade=view.known.grades.get(upper.doc_id) if view.known else None,
+            queries=ranking.queries.texts if ranking.queries else (),
         )
         if lower is None:
             continue
@@ -180,7 +187,7 @@ def _documents(view: View, ranking: Ranking) -> dict[str, str]:
     return parts
 
 
-def _awaits_reason(scored: ScoredDocument, active: Stage | None, settings: Settings) -> bool:
+def _awaits_reason(scored: ScoredDocument, active: PageStage | None, settings: Settings) -> bool:
     """Whether a reason is still to come: of every document where it comes before the score, else of those on top."""
     if active == "score" and settings.mode == "reason_then_score":
         return scored.judgement is None

@@ -10,8 +10,9 @@ from reasonrank.data import Ranking
 from reasonrank.ui.agreement import agreement, in_words
 from reasonrank.ui.cards import card
 from reasonrank.ui.change import is_reordered
-from reasonrank.ui.markup import esc, milliseconds
+from reasonrank.ui.markup import esc, milliseconds, words
 from reasonrank.ui.pairs import pair
+from reasonrank.ui.queries import queries_told, share_found
 from reasonrank.ui.stages import STAGE_NAMES, order_name, problems
 
 _FOLDER = Path(__file__).parent
@@ -37,7 +38,7 @@ def report_html(ranking: Ranking, now: datetime | None = None) -> str:
         f"<title>{question} – ReasonRank</title><style>{chr(10).join(styles)}</style></head>"
         '<body class="gradio-container rr-report"><main>'
         f'<header class="rr-head"><p class="rr-over">ReasonRank, {when}</p><h1 dir="auto">{question}</h1>'
-        f"{_facts(ranking)}{problems(ranking)}{_agreement(ranking)}</header>"
+        f"{_facts(ranking)}{problems(ranking)}{_queries(ranking)}{_agreement(ranking)}</header>"
         f'<div class="rr-list rr-all">{_list(ranking)}</div>'
         '<footer class="rr-bottom"><p>Scores and reasons are written by a small language model. They can be wrong.</p>'
         "</footer></main></body></html>\n"
@@ -56,6 +57,17 @@ def _facts(ranking: Ranking) -> str:
     return f'<dl class="rr-chips">{"".join(f"<div><dt>{n}</dt> <dd>{esc(v)}</dd></div>" for n, v in facts)}</dl>'
 
 
+def _queries(ranking: Ranking) -> str:
+    if ranking.queries is None:
+        return ""
+    rows = "".join(
+        f"<li>{words(text)} ({share_found(number, ranking)})</li>"
+        for number, text in enumerate(ranking.queries.texts, start=1)
+    )
+    listed = f"<ol>{rows}</ol>" if rows else ""
+    return f'<section class="rr-queries"><h3>Search queries</h3>{queries_told(ranking.queries)}{listed}</section>'
+
+
 def _agreement(ranking: Ranking) -> str:
     if not is_reordered(ranking):
         return ""
@@ -68,9 +80,10 @@ def _agreement(ranking: Ranking) -> str:
 def _list(ranking: Ranking) -> str:
     places = {scored.doc_id: scored for scored in ranking.documents}
     compared = {frozenset((c.preferred_id, c.other_id)): c for c in ranking.comparisons}
-    parts = [card(scored, ranking.order_by) for scored in ranking.documents[:1]]
+    queries = ranking.queries.texts if ranking.queries else ()
+    parts = [card(scored, ranking.order_by, queries=queries) for scored in ranking.documents[:1]]
     for upper, lower in pairwise(ranking.documents):
         found = compared.get(frozenset((upper.doc_id, lower.doc_id)))
         parts += [pair(found, places)] if found else []
-        parts.append(card(lower, ranking.order_by))
+        parts.append(card(lower, ranking.order_by, queries=queries))
     return "".join(parts)

@@ -13,6 +13,7 @@ from reasonrank.data import Ranking
 from reasonrank.engines.base import Cancel
 from reasonrank.errors import Cancelled
 from reasonrank.settings import Settings
+from reasonrank.ui.form import Choices
 from reasonrank.ui.own import Own, forget
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class Visitor:
     uploads: dict[str, Own] = field(default_factory=dict)
     ranking: Ranking | None = None
     settings: Settings | None = None
+    choices: Choices | None = None
     search: Run | None = None
     comparison: Run | None = None
     duel: Any = None

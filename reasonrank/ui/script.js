@@ -60,7 +60,7 @@
   function onClick(event, list, trigger) {
     const button = event.target.closest("button, a.rr-ref");
     if (!button) return;
-    if (rr.useTool(button, list, trigger)) return;
+    if (rr.editQueries(button) || rr.useTool(button, list, trigger)) return;
     if (button.matches(".rr-fold")) toggleFold(button);
     else if (button.matches(".rr-unfold")) unfold(list);
     else if (button.matches(".rr-stop")) trigger("stop");

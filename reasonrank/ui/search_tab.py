@@ -17,6 +17,7 @@ from reasonrank.ui.duel import Duels
 from reasonrank.ui.form import Choices, examples, notice, search_form
 from reasonrank.ui.handlers import Handlers
 from reasonrank.ui.lab import Lab
+from reasonrank.ui.queries import sent_queries
 from reasonrank.ui.render import EMPTY, progress_bar
 from reasonrank.ui.review_desk import Reviews
 from reasonrank.ui.review_tab import connect_sending
@@ -35,7 +36,7 @@ FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['se
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
 RESULTS_SCRIPT = (
     "window.reasonrank.attachList(element, props, watch, trigger, "
-    "['compare', 'stop', 'matrix', 'whatif', 'without', 'duel', 'keep', 'review'])"
+    "['compare', 'stop', 'matrix', 'whatif', 'without', 'duel', 'keep', 'review', 'requery'])"
 )
 FILES_TEMPLATE = '<div class="rr-file-host" hidden></div>'
 FILES_SCRIPT = "window.reasonrank.attachFiles(element, props, watch)"
@@ -107,6 +108,12 @@ def _connect_search(handlers: Handlers, form: gr.HTML, results: gr.HTML, sentenc
     # No Gradio `cancels`: a listener with them would wait behind the very event that it is to cancel, and would
     # leave the pipeline at work. The handlers end the older run, and its events end with it.
     form.search(search, None, [results, sentence], concurrency_id="search", **FREE)
+
+    def requery(request: gr.Request, event: gr.EventData) -> Iterator[tuple[Any, str]]:
+        for value, text in handlers.ask_again(request.session_hash, sent_queries(event._data)):
+            yield gr.skip() if value is None else value, notice(text)
+
+    results.requery(requery, None, [results, sentence], concurrency_id="search", **FREE)
 
     def stop(request: gr.Request) -> None:
         handlers.stop(request.session_hash)

@@ -3,10 +3,11 @@
   "use strict";
 
   const rr = (window.reasonrank = window.reasonrank || {});
-  const CHOICES = ["corpus", "retriever", "k", "order", "mode", "explain"];
+  const CHOICES = ["corpus", "retriever", "k", "order", "mode", "explain", "query_writing"];
   const KEPT_MS = 60000;
 
-  // The form as the page's address asks for it; what is not on offer stays as it is. Returns the question, if any.
+  // The form as the page's address asks for it; what is not on offer stays as it is. Returns the question, if any,
+  // and the search queries that go along.
   rr.takeLink = function (form) {
     const asked = new URLSearchParams(window.location.search);
     for (const name of CHOICES) {
@@ -16,14 +17,14 @@
       const offered = Array.from(field.options || field, (one) => one.value);
       if (offered.includes(value)) field.value = value;
     }
-    return asked.get("q") || "";
+    return { question: asked.get("q") || "", also: asked.getAll("also") };
   };
 
   // The address follows the question, so that reloading asks it again; other parts of the address stay.
   rr.remember = function (link) {
     const address = new URL(window.location.href);
-    for (const name of ["q", ...CHOICES]) address.searchParams.delete(name);
-    for (const [name, value] of new URLSearchParams(link)) address.searchParams.set(name, value);
+    for (const name of ["q", "also", ...CHOICES]) address.searchParams.delete(name);
+    for (const [name, value] of new URLSearchParams(link)) address.searchParams.append(name, value);
     if (address.href !== window.location.href) window.history.replaceState(window.history.state, "", address);
   };
 

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -44,10 +44,12 @@ class Download:
 
 def share_query(choices: Choices) -> str:
     """The query string of a link that asks the same again."""
-    return urlencode({"q": choices.question.strip()} | {name: getattr(choices, name) for name in SAID})
+    asked = [("q", choices.question.strip()), *((name, getattr(choices, name)) for name in SAID)]
+    asked.append(("query_writing", "yes" if choices.query_writing and choices.queries is None else "no"))
+    return urlencode(asked + [("also", query) for query in choices.queries or ()])
 
 
-def share_view(question: str, settings: Settings, link: str) -> str:
+def share_view(question: str, settings: Settings, link: str, queries: Sequence[str] | None = None) -> str:
     """The view's content. ``link`` is empty where the corpus is the visitor's own and no link could reach it."""
     buttons = " ".join(
         f'<button type="button" class="rr-button" data-act="keep" data-format="{name}" title="{esc(told)}">'
@@ -57,7 +59,7 @@ def share_view(question: str, settings: Settings, link: str) -> str:
     keep = f'<h3>Download</h3><p class="rr-row">{buttons}</p>'
     if not link:
         return f"{keep}<p>There is no link to this list, since it was made from a file that only you have.</p>"
-    codes = "".join(_snippet(name, label, text) for name, label, text in snippets(question, settings))
+    codes = "".join(_snippet(name, label, text) for name, label, text in snippets(question, settings, queries))
     return (
         '<h3>Link</h3><p class="rr-row"><input class="rr-link-box" readonly aria-label="Link to this question"'
         f' data-query="{esc(link)}"><button type="button" class="rr-button rr-copy">Copy the link</button></p>'
@@ -74,22 +76,30 @@ def _snippet(name: str, label: str, text: str) -> str:
     )
 
 
-def snippets(question: str, settings: Settings) -> list[tuple[str, str, str]]:
+def snippets(question: str, settings: Settings, queries: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
     """The question as a command, in Python, and to the HTTP interface: name, label, text.
+
+    ``queries`` are search queries to search beside it; without them the settings say whether the student writes some.
 
     Questions and names are quoted by the rules of each language, so that they cannot become code of it.
     """
     said = {name: getattr(settings, name) for name in SAID}
     flags = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in said.items())
+    given: dict[str, Any] = {"queries": list(queries)} if queries else {}
+    if settings.query_writing and not given:
+        said["query_writing"] = True
+        flags += " --query-writing"
+    flags += "".join(f" {shlex.quote(f'--also={query}')}" for query in queries or ())
     arguments = ", ".join(f"{name}={value!r}" for name, value in said.items())
-    body = json.dumps({"query": question, **said}, ensure_ascii=False)
+    asked = ", ".join([repr(question), *(f"{name}={value!r}" for name, value in given.items())])
+    body = json.dumps({"query": question, **said, **given}, ensure_ascii=False)
     return [
         ("shell", "Command line", f"reasonrank search {flags} --json -- {shlex.quote(question)}"),
         (
             "python",
             "Python",
             "from reasonrank.pipeline import Pipeline\nfrom reasonrank.settings import Settings\n\n"
-            f"settings = Settings.load({arguments})\nfor step in Pipeline(settings).search({question!r}):\n"
+            f"settings = Settings.load({arguments})\nfor step in Pipeline(settings).search({asked}):\n"
             "    pass  # each step has the ranking as far as it goes\n"
             "for scored in step.ranking.documents:\n    print(scored.rank, scored.doc_id, scored.order_score)",
         ),
@@ -154,6 +164,7 @@ def _row(scored: ScoredDocument) -> Mapping[str, Any]:
         "first_stage": scored.candidate.kind,
         "first_stage_rank": scored.candidate.rank,
         "first_stage_score": scored.candidate.score,
+        "found_by_queries": " ".join(str(number) for number in sorted(scored.candidate.found_by)),
         "reason_status": reason.status if reason else "not_requested",
         "reason": reason.text if reason else "",
         "evidence": evidence.text if evidence else "",

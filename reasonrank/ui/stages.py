@@ -10,9 +10,17 @@ from reasonrank.settings import Settings
 from reasonrank.ui.cards import kind_name
 from reasonrank.ui.markup import esc, milliseconds, plural
 
-STAGES: tuple[Stage, ...] = ("retrieve", "score", "explain", "compare")
+PageStage = Stage | Literal["queries"]
+"""The page tells of the writing of search queries as of a stage; the pipeline's steps belong to the finding."""
+STAGES: tuple[PageStage, ...] = ("retrieve", "score", "explain", "compare")
 
-STAGE_NAMES = {"retrieve": "Found", "score": "Scored", "explain": "Explained", "compare": "Compared"}
+STAGE_NAMES = {
+    "retrieve": "Found",
+    "queries": "Queries written",
+    "score": "Scored",
+    "explain": "Explained",
+    "compare": "Compared",
+}
 """A stage by its result, as it stands in the line of stages."""
 
 WHAT_STANDS = {
@@ -35,21 +43,23 @@ NOT_YET: dict[State, str] = {
 MODE_NAMES = {"score_then_reason": "score, then reason", "reason_then_score": "reason, then score"}
 
 
-def expected_stages(settings: Settings) -> tuple[Stage, ...]:
+def expected_stages(settings: Settings) -> tuple[PageStage, ...]:
     """The stages that these settings ask for, in order."""
     if settings.student == "none":
         return ("retrieve",)
+    found: tuple[PageStage, ...] = ("retrieve", "queries") if settings.query_writing else ("retrieve",)
     if settings.explain < 1 and settings.mode == "score_then_reason":
-        return ("retrieve", "score")
-    return STAGES if settings.explain > 1 else ("retrieve", "score", "explain")
+        return (*found, "score")
+    return (*found, *STAGES[1:]) if settings.explain > 1 else (*found, "score", "explain")
 
 
-def active_stage(ranking: Ranking | None, settings: Settings) -> Stage | None:
+def active_stage(ranking: Ranking | None, settings: Settings) -> PageStage | None:
     """The first stage that has neither finished nor failed."""
     if ranking is None:
         return "retrieve"
     for stage in expected_stages(settings):
-        if stage not in ranking.timings_ms and stage not in ranking.problems:
+        ended = ranking.queries is not None if stage == "queries" else stage in ranking.problems
+        if stage not in ranking.timings_ms and not ended:
             return stage
     return None
 
@@ -66,9 +76,10 @@ def stage_line(ranking: Ranking | None, settings: Settings, state: State) -> str
     return f'<ol class="rr-stages" aria-label="Stages">{parts}</ol>'
 
 
-def _stage(stage: Stage, ranking: Ranking | None, active: Stage | None, state: State) -> str:
+def _stage(stage: PageStage, ranking: Ranking | None, active: PageStage | None, state: State) -> str:
     spent = ranking.timings_ms.get(stage) if ranking else None
-    if ranking and stage in ranking.problems:
+    unwritten = stage == "queries" and ranking and ranking.queries and ranking.queries.status == "failed"
+    if ranking and (stage in ranking.problems or unwritten):
         return _line(stage, STAGE_NAMES[stage], "failed", "failed")
     if spent is not None:
         return _line(stage, STAGE_NAMES[stage], milliseconds(spent), "done")
@@ -132,9 +143,11 @@ def announcement(ranking: Ranking | None, settings: Settings, *, running: bool) 
     if ranking is None:
         return "Searching."
     count = plural(len(ranking.documents), "document")
+    active = active_stage(ranking, settings)
+    if running and active == "queries":
+        return f"{count} found by the question alone. The student is writing search queries."
     if not ranking.documents:
         return "Nothing was found."
-    active = active_stage(ranking, settings)
     if not running or active is None:
         return f"Finished: {count}, ordered by {order_name(ranking.order_by)}."
     if active == "score":

@@ -20,12 +20,14 @@ from reasonrank.data import (
     Query,
     Ranking,
     ScoredDocument,
+    SearchQueries,
     StageScore,
     Written,
 )
 from reasonrank.engines.base import Cancel, never_cancelled
 from reasonrank.errors import Cancelled, EngineError, IndexDamagedError
 from reasonrank.pipeline import Pipeline, Stage, Step, Writing
+from reasonrank.query_writing import given_queries
 from reasonrank.retrieval.base import Progress
 from reasonrank.settings import Settings
 
@@ -67,6 +69,7 @@ class ScriptedPipeline(Pipeline):
     Attributes:
         prepared: Cleared, it holds back preparing and searches until it is set.
         cancelled: Questions whose work was stopped; ``finished``: those that came to their end.
+        searched: Settings of each search; ``given``: the search queries that came with it.
     """
 
     def __init__(self, settings: Settings, delay: float = 0.03) -> None:
@@ -82,6 +85,7 @@ class ScriptedPipeline(Pipeline):
         self.cancelled: list[str] = []
         self.finished: list[str] = []
         self.searched: list[Settings] = []
+        self.given: list[Sequence[str] | None] = []
 
     def corpus(self, settings: Settings | None = None) -> Corpus:
         settings = settings or self.settings
@@ -98,16 +102,23 @@ class ScriptedPipeline(Pipeline):
                 progress("Building the index of Scripted", hundredth / 100)
         self.prepared.wait()
 
-    def search(self, text: str, settings: Settings | None = None, cancel: Cancel = never_cancelled) -> Iterator[Step]:
+    def search(
+        self,
+        text: str,
+        settings: Settings | None = None,
+        cancel: Cancel = never_cancelled,
+        queries: Sequence[str] | None = None,
+    ) -> Iterator[Step]:
         settings = settings or self.settings
         self.searched.append(settings)
+        self.given.append(queries)
         self.prepared.wait()
         if "damaged" in text:
             raise IndexDamagedError("The index of Scripted is damaged; rebuild it with: reasonrank index --rebuild")
         if "crash" in text:
             raise RuntimeError("a secret path")
         try:
-            for step in self._steps(text, settings):
+            for step in self._steps(text, settings, None if queries is None else given_queries(queries, text)):
                 if cancel():
                     raise Cancelled("The question was replaced by a newer one.")
                 yield step
@@ -117,7 +128,7 @@ class ScriptedPipeline(Pipeline):
             raise
         self.finished.append(text)
 
-    def _steps(self, text: str, settings: Settings) -> Iterator[Step]:
+    def _steps(self, text: str, settings: Settings, queries: SearchQueries | None) -> Iterator[Step]:
         if settings.student == "none":
             documents = tuple(
                 ScoredDocument(c, c.rank, c.score) for c in first_stage(self.corpus(settings).documents, settings.k)
@@ -130,6 +141,13 @@ class ScriptedPipeline(Pipeline):
             Query("", text), "Scripted", settings.retriever, "Scripted student", "script int8", "rrf", documents
         )
         ranking = _timed(ranking, "retrieve", 7.0)
+        if settings.query_writing and queries is None:
+            yield Step("retrieve", ranking)
+            time.sleep(self.delay * 10)
+            queries, ranking = written_queries(text), _timed(ranking, "queries", 640.0)
+        if queries is not None:
+            documents = tuple(found_with(scored, len(queries.texts)) for scored in documents)
+            ranking = replace(ranking, queries=queries, documents=documents)
         yield Step("retrieve", ranking)
         if documents and "broken student" in text:
             ranking = replace(ranking, problems={"score": "The model 'x' could not be loaded; check the name."})
@@ -239,6 +257,21 @@ def first_stage(documents: tuple[Document, ...], k: int) -> list[Candidate]:
         )
         for rank, document in enumerate(documents[:k], start=1)
     ]
+
+
+def written_queries(text: str) -> SearchQueries:
+    """Two queries, one of them with HTML in it; for an unreadable question none that can be read."""
+    if "unreadable" in text:
+        return SearchQueries("unparsable", (), "<b>a;", "A query has no word in it.")
+    return SearchQueries("ok", ("insects <b>lamp</b>", "dorsal light response"), "insects <b>lamp</b>; dorsal …")
+
+
+def found_with(scored: ScoredDocument, queries: int) -> ScoredDocument:
+    """The best document is found by the first query alone, every other one by the question and by what comes last."""
+    place = StageScore(scored.rank, 9.0 - scored.rank)
+    numbers = (1,) if scored.doc_id == "moths" else (0, queries)
+    places = dict.fromkeys(numbers, place) if queries else {}
+    return replace(scored, candidate=replace(scored.candidate, found_by=places))
 
 
 def judgement_of(document: Document) -> Judgement:

@@ -42,6 +42,37 @@ def test_before_and_after_side_by_side(asked):
     expect(view).to_be_hidden()
 
 
+def test_written_queries_are_edited_and_searched_again(asked, pipeline, open_page):
+    asked.get_by_text("More settings").click()
+    asked.get_by_text("the student’s queries too").click()
+    ask(asked, "A long question about moths?")
+    wait_for_end(asked, "A long question about moths?")
+    section = asked.get_by_role("region", name="Search queries")
+    expect(section).to_contain_text("The student wrote these")
+    expect(section.get_by_label("Query 1", exact=True)).to_have_value("insects <b>lamp</b>")
+    expect(asked.locator(".rr-card[data-doc=moths] .rr-foot")).to_contain_text("query 1 (9th)")
+    check_access(asked, "queries")
+    section.get_by_role("button", name="Remove query 2").click()
+    assert asked.evaluate("document.activeElement.id") == "rr-query-1"
+    section.get_by_role("button", name="Add a query").click()
+    asked.keyboard.type("moths <i>& flames")
+    asked.keyboard.press("Enter")
+    expect(section).to_contain_text("as you gave them")
+    wait_for_end(asked, "A long question about moths?")
+    assert [section.get_by_label(f"Query {n}", exact=True).input_value() for n in (1, 2)] == [
+        "insects <b>lamp</b>",
+        "moths <i>& flames",
+    ]
+    edited = ("insects <b>lamp</b>", "moths <i>& flames")
+    assert pipeline.given[-1] == edited and not pipeline.searched[-1].query_writing
+    other = open_page(address=asked.url)
+    wait_for_end(other, "A long question about moths?")
+    assert pipeline.given[-1] == edited, "a link brings them along"
+    ask(other, "Another question")
+    wait_for_end(other, "Another question")
+    assert pipeline.given[-1] is None, "and for its own question only"
+
+
 def test_every_pair_with_its_cycle(asked):
     asked.get_by_role("button", name="Every pair").click()
     panel = asked.locator(".rr-panel")

@@ -466,6 +466,7 @@ def test_the_form_starts_from_the_settings():
     checked = {a["name"]: a["value"] for tag, a in tags if tag == "input" and "checked" in a}
     assert checked == {
         "retriever": "dense", "k": "15", "order": "fused", "mode": "reason_then_score", "explain": "7",
+        "query_writing": "no",
     }  # fmt: skip
     assert [a["value"] for tag, a in tags if tag == "option" and "selected" in a] == ["collection"]
 
