@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -65,11 +66,16 @@ class Latency:
 
 @dataclass(frozen=True)
 class Row:
-    """One system at one size; ``failed`` says why there are no figures."""
+    """One system at one size; ``failed`` says why there are no figures.
+
+    ``load`` is the machine's load average before the row: above the number of processors, its times are not to be
+    believed.
+    """
 
     system: str
     passages: int
     date: str
+    load: float = 0.0
     index_s: float = 0.0
     index_mb: float = 0.0
     build_mb: float = 0.0
@@ -310,7 +316,7 @@ def _status(name: str) -> float:
 
 def measure(work: Work, seconds: float) -> Row:
     """One row, by a process that builds and one that searches; a failure is a row too."""
-    row = Row(work.system, work.passages, datetime.date.today().isoformat())
+    row = Row(work.system, work.passages, datetime.date.today().isoformat(), round(os.getloadavg()[0], 1))
     index = Path(work.folder) / "index"
     index.mkdir()
     try:
@@ -377,7 +383,8 @@ def table(found: Sequence[Row]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |",
     ]
     for row in found:
-        name = f"| {SYSTEMS[row.system]} | {row.passages:,} |"
+        busy = "*" if row.load > (os.cpu_count() or 1) else ""
+        name = f"| {SYSTEMS[row.system]}{busy} | {row.passages:,} |"
         if row.failed:
             lines.append(f"{name} {row.failed} | | | | | | | |")
         for place, (kind, latency) in enumerate(row.searches.items()):
@@ -386,7 +393,7 @@ def table(found: Sequence[Row]) -> str:
             recall = "" if latency.recall is None else f" (recall {latency.recall:.2f})"
             cells += [kind + recall, _short(latency.median_ms), _short(latency.p99_ms)]
             lines.append(f"{name} {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "\\* measured while other programs kept the machine busy"])
 
 
 def _short(value: float) -> str:
