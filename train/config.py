@@ -62,6 +62,7 @@ class DistillConfig:
     learning_rate: float = flag(4e-4, "Learning rate of AdamW.")
     groups: int = flag(2, "Groups of lists over the same passages in a forward pass on each device.")
     soft_lists: int = flag(2, "At most so many soft lists drawn with a group.")
+    judged_lists: int = flag(0, "At most so many judged lists drawn with a group; 0 takes them all.")
     accumulate: int = flag(1, "Forward passes an optimizer step.")
     clip: float = flag(1.0, "Largest norm of the gradient.")
     rank: int = flag(16, "LoRA rank, on every linear layer.")
@@ -76,6 +77,7 @@ class DistillConfig:
     clear_pairs: float = flag(0.75, "Share of draws whose comparison is between unequal labels, if there is one.")
     text_share: float = flag(1.0, "Share of groups whose texts are trained when they are drawn.")
     crossed_pairs: int = flag(0, "Pairs of a step's groups whose passages are compared for the queries of both.")
+    pair_share: float = flag(1.0, "Share of groups of which a comparison is drawn.")
     scale: float = flag(6.0, "s: the ranking losses read s times the expected grade.")
     weight_pairwise: float = flag(0.4, "Weight of RankNet over pairs of unequal label.")
     weight_listwise: float = flag(0.4, "Weight of the KL to the list's target distribution.")
@@ -104,8 +106,10 @@ class DistillConfig:
             )
         check_positive(self, "learning_rate")
         check_counts(self, "groups", "accumulate", "rank", "max_words", "eval_steps", "save_steps", "log_steps")
-        if min(self.soft_lists, self.easy_negatives, self.warm_groups) < 0:
-            raise InputError("--soft-lists, --easy-negatives and --warm-groups are counts; give 0 or more.")
+        if min(self.soft_lists, self.judged_lists, self.easy_negatives, self.warm_groups) < 0:
+            raise InputError(
+                "--soft-lists, --judged-lists, --easy-negatives and --warm-groups are counts; give 0 or more."
+            )
         if self.precision not in ("auto", "float32", "bfloat16") or self.attention not in ("auto", "sdpa", "eager"):
             raise InputError("--precision is auto, float32 or bfloat16; --attention is auto, sdpa or eager.")
 
@@ -118,6 +122,7 @@ class DistillConfig:
             self.clear_pairs,
             self.text_share,
             self.crossed_pairs,
+            self.pair_share,
         )
 
     @property
@@ -138,7 +143,7 @@ def check_resumable(config: DistillConfig, path: Path) -> None:
     before = json.loads(path.read_text(encoding="utf-8"))
     now = config.portable()
     # A flag that did not exist when the run began had its default.
-    before = {"queries": []} | before
+    before = {"queries": [], "judged_lists": 0, "pair_share": 1.0} | before
     changed = sorted(name for name in now if name not in CHANGEABLE and now[name] != before.get(name))
     if changed:
         listed = ", ".join(f"{name} {before.get(name)!r} (now {now[name]!r})" for name in changed)

@@ -92,6 +92,7 @@ class Curriculum(Dataset[list[ListExample]]):
         draws: Length of this data set; it changes no draw.
         groups: Groups a draw.
         soft_lists: At most so many soft lists drawn with a group.
+        judged_lists: At most so many judged lists drawn with a group; 0 takes them all.
         easy_negatives: So many passages of the draw's other groups join each list.
         warm: How many groups train no texts.
         seed: Decides every draw.
@@ -108,6 +109,7 @@ class Curriculum(Dataset[list[ListExample]]):
         draws: int,
         groups: int = 2,
         soft_lists: int = 2,
+        judged_lists: int = 0,
         easy_negatives: int = 3,
         warm: int = 0,
         seed: int = 0,
@@ -117,7 +119,8 @@ class Curriculum(Dataset[list[ListExample]]):
         if not soft and not judged:
             raise InputError("No list to train on is left; give --soft or --judged files with more lists.")
         self._groups, self._writer, self._draws = group_lists(judged, soft), writer, draws
-        self._size, self._soft, self._easy, self._warm = groups, soft_lists, easy_negatives, warm
+        self._size, self._easy, self._warm = groups, easy_negatives, warm
+        self._soft, self._judged = soft_lists, judged_lists or len(judged)
         self._seed, self._options, self._written = seed, options, written
 
     def __len__(self) -> int:
@@ -128,8 +131,10 @@ class Curriculum(Dataset[list[ListExample]]):
         first = number * self._size
         numbers = range(first, first + self._size)
         groups = [shuffled(self._groups, one, self._seed, "groups") for one in numbers]
-        # Of each group all judged lists, and some of the soft ones.
-        groups = [replace(one, soft=tuple(draw.sample(one.soft, min(self._soft, len(one.soft))))) for one in groups]
+        groups = [
+            replace(one, judged=_some(one.judged, self._judged, draw), soft=_some(one.soft, self._soft, draw))
+            for one in groups
+        ]
         examples: list[ListExample] = []
         for group in groups:
             own = {document.doc_id for document in group.documents}
@@ -148,7 +153,7 @@ class Curriculum(Dataset[list[ListExample]]):
             judged_example(record, easy, self._writer, draw, self._options, texts=texts) for record in group.judged
         ]
         examples = judged + [soft_example(one, easy, self._writer) for one in group.soft]
-        if judged:
+        if judged and draw.random() < self._options.pair_share:
             compared = comparison_sequences(group.judged, group.soft, self._writer, draw, self._options, texts=texts)
             examples[0] = replace(examples[0], extras=(*examples[0].extras, *compared))
         return examples
@@ -166,3 +171,7 @@ class Curriculum(Dataset[list[ListExample]]):
             for one, other in chosen
             for sequence in crossed_sequences(relevant[one], relevant[other], self._writer, draw)
         ]
+
+
+def _some(lists: tuple[Value, ...], most: int, draw: random.Random) -> tuple[Value, ...]:
+    return lists if len(lists) <= most else tuple(draw.sample(lists, most))

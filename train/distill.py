@@ -144,6 +144,7 @@ def read_data(config: DistillConfig, writer: SequenceWriter) -> tuple[Curriculum
         draws=config.steps * config.accumulate * _world_size(),
         groups=config.groups,
         soft_lists=config.soft_lists,
+        judged_lists=config.judged_lists,
         easy_negatives=config.easy_negatives,
         warm=config.warm_groups,
         seed=config.seed,

@@ -88,6 +88,7 @@ class DrawOptions:
         clear_pairs: Share of draws that take a comparison between unequal labels where there is one.
         text_share: Share of groups whose texts (reasons, comparisons) are trained when they are drawn.
         crossed_pairs: Pairs of groups in a draw whose passages are compared for the queries of both.
+        pair_share: Share of groups of which a comparison is drawn.
     """
 
     score_first: float = 0.75
@@ -96,6 +97,7 @@ class DrawOptions:
     clear_pairs: float = 0.75
     text_share: float = 1.0
     crossed_pairs: int = 0
+    pair_share: float = 1.0
 
 
 DEFAULT_DRAW = DrawOptions()
@@ -320,7 +322,8 @@ def _is_clear(record: TeacherRecord, comparison: ComparisonText) -> bool:
 
 def check_options(options: DrawOptions) -> None:
     """Raises :class:`InputError` where a share or a count cannot be meant."""
-    if not all(0 <= share <= 1 for share in (options.score_first, options.clear_pairs, options.text_share)):
-        raise InputError("--score-first, --clear-pairs and --text-share are shares; give a number from 0 to 1.")
+    shares = (options.score_first, options.clear_pairs, options.text_share, options.pair_share)
+    if not all(0 <= share <= 1 for share in shares):
+        raise InputError("--score-first and the flags that end in -share or -pairs are shares; give 0 to 1.")
     if options.pair_orders not in (0, 1, 2) or min(options.late_documents, options.crossed_pairs) < 0:
         raise InputError("--pair-orders is 0, 1 or 2, and counts of documents are not negative.")

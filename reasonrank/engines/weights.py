@@ -16,6 +16,7 @@ from reasonrank.models import (
     LoadedModel,
     attach_adapter,
     load_base,
+    packaged_gguf,
     read_adapter,
 )
 from reasonrank.settings import Settings
@@ -68,10 +69,16 @@ def with_adapter(folder: Path, settings: Settings) -> Weights:
     """An adapter over the base that the settings name, else over the one that it names itself."""
     adapter = read_adapter(folder)
     base = settings.base if settings.base != "default" else adapter.base or "default"
-    if base in (PACKAGED_BASE, PACKAGED_BASE_ON_HUB):
+    if base in (PACKAGED_BASE, PACKAGED_BASE_ON_HUB) or _is_packaged(base):
         base = "default"
     shown = PACKAGED_BASE if base == "default" else Path(base).name
     return Weights(base, adapter, f"{adapter.name} ({shown} + LoRA)")
+
+
+def _is_packaged(base: str) -> bool:
+    """Whether it is the packaged base model's folder, which a checkpoint in training names as its base."""
+    gguf = packaged_gguf()
+    return gguf is not None and Path(base) == gguf.parent
 
 
 def is_path(name: str) -> bool:

@@ -17,6 +17,7 @@ from reasonrank.assets import assets_path
 from reasonrank.engines.load import StudentInfo, load_engine, student_info
 from reasonrank.engines.weights import resolve
 from reasonrank.errors import EngineError, InputError
+from reasonrank.models import packaged_gguf
 from reasonrank.prompts import LABELS, PROMPT_VERSION
 from reasonrank.settings import Settings
 
@@ -79,6 +80,16 @@ def test_an_adapters_base(settings: Settings, adapter: Path, named: str | None, 
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": None}))
     assert resolve(changed(settings, student=str(adapter), base=asked)).base == base
+
+
+@pytest.mark.student
+def test_a_checkpoint_in_training_stands_on_the_packaged_base(settings: Settings, adapter: Path) -> None:
+    gguf = packaged_gguf()
+    assert gguf is not None
+    (adapter / "meta.json").unlink()
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": str(gguf.parent)}))
+    assert resolve(changed(settings, student=str(adapter))).base == "default"
 
 
 @pytest.mark.parametrize("engine", ["ctranslate2", "transformers"])

@@ -106,6 +106,25 @@ def test_passages_of_two_groups_are_compared_for_the_queries_of_both(byte_tokeni
     assert not curriculum(byte_tokenizer, options=DrawOptions(text_share=0.0, pair_orders=0))[0][0].extras
 
 
+def test_a_group_may_be_drawn_in_parts(byte_tokenizer: Any) -> None:
+    draws = curriculum(byte_tokenizer, judged_lists=1, soft_lists=1, groups=3)
+    for number in range(4):
+        drawn = [example.query_id for example in draws[number]]
+        assert len(drawn) == 6  # a judged and a soft list of each group
+        assert len({name.rstrip("b") for name in drawn if "-s" not in name}) == 3
+    whole = curriculum(byte_tokenizer, soft_lists=1, groups=3)[0]
+    assert len(whole) == 9  # the query, its contrast and a soft list of each group
+
+
+def test_comparisons_are_drawn_of_a_share_of_the_groups(byte_tokenizer: Any) -> None:
+    options = DrawOptions(text_share=0.0, pair_orders=1, pair_share=0.5)
+    draws = curriculum(byte_tokenizer, options=options)
+    with_pairs = [any(example.extras for example in draws[number]) for number in range(20)]
+    assert 8 <= sum(with_pairs) < 20  # two groups a draw: three quarters expected
+    none = curriculum(byte_tokenizer, options=DrawOptions(text_share=0.0, pair_share=0.0))
+    assert not any(example.extras for number in range(5) for example in none[number])
+
+
 def test_each_draw_with_texts_brings_one_question_with_its_queries(byte_tokenizer: Any) -> None:
     written = [query_sequence(byte_tokenizer, QueryExample(name, f"a long {name}", (name,))) for name in "abc"]
     draws = curriculum(byte_tokenizer, warm=4, written=written)
