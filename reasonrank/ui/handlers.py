@@ -21,7 +21,7 @@ from reasonrank.ui.judged import Known, known_of
 from reasonrank.ui.markup import plural
 from reasonrank.ui.own import PASTED, Own, preview, take_files, take_pasted
 from reasonrank.ui.preparation import HEAD_START, Preparations
-from reasonrank.ui.render import EMPTY, Value, View, comparison_panel, page_value, panel_sentence
+from reasonrank.ui.render import EMPTY, PAIR_PANEL, Value, View, comparison_panel, page_value, panel_sentence
 from reasonrank.ui.runs import Run, Visitor, Visitors, paced
 from reasonrank.ui.share import Download, download, share_query
 from reasonrank.ui.stages import State
@@ -180,7 +180,9 @@ class Handlers:
             yield panel_value(run, panel_sentence("Choose two different documents of the list to compare."))
             return
         ids = (first_id, second_id)
-        existing = [c for c in ranking.comparisons if {c.preferred_id, c.other_id} == set(ids)]
+        compared = visitor.compared
+        done = (*ranking.comparisons, *compared.values())
+        existing = [c for c in done if {c.preferred_id, c.other_id} == set(ids)]
         if existing:
             yield panel_value(run, comparison_panel(ranking, ids, existing[0]))
             return
@@ -191,6 +193,8 @@ class Handlers:
 
         try:
             for current in paced(run, work, lambda new, old: True):
+                if isinstance(current, Comparison):
+                    compared[frozenset(ids)] = current
                 if current is not None:
                     busy = not isinstance(current, Comparison)
                     yield panel_value(run, comparison_panel(ranking, ids, current), busy=busy)
@@ -282,5 +286,5 @@ def _supersedes(new: Step, old: Step) -> bool:
 def panel_value(run: Run, html: str, *, busy: bool = False) -> Value:
     """The value of the comparison component."""
     announce = "Comparing." if busy else "Comparison finished."
-    parts = {"panel": html}
+    parts = {f"panel-{PAIR_PANEL}": html}
     return {**EMPTY, "run": run.number, "busy": busy, "announce": announce, "order": list(parts), "parts": parts}

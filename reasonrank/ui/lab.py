@@ -52,7 +52,7 @@ class Lab:
         run = self.visitors.begin_comparison(visitor)
         title = "Every pair"
         try:
-            ranking, settings = self._judging(visitor)
+            ranking, settings = self.judging(visitor)
         except InputError as error:
             yield sheet(run, title, "matrix", sentence_block(str(error)))
             return
@@ -85,7 +85,7 @@ class Lab:
         visitor = self.visitors.get(session)
         run = self.visitors.begin_comparison(visitor)
         try:
-            ranking, _ = self._judging(visitor)
+            ranking, _ = self.judging(visitor)
             scored = _of_list(ranking, doc_id)
         except InputError as error:
             return sheet(run, "What if", "whatif", sentence_block(str(error)))
@@ -152,7 +152,7 @@ class Lab:
         visitor = self.visitors.get(session)
         run = self.visitors.begin_comparison(visitor)
         try:
-            ranking, settings = self._judging(visitor)
+            ranking, settings = self.judging(visitor)
             scored = _of_list(ranking, str(sent.get("doc")))
         except InputError as error:
             yield sheet(run, "What if", "whatif", sentence_block(str(error)))
@@ -200,7 +200,12 @@ class Lab:
 
     # -- common ----------------------------------------------------------------------------------------------
 
-    def _judging(self, visitor: Visitor) -> tuple[Ranking, Settings]:
+    def judging(self, visitor: Visitor) -> tuple[Ranking, Settings]:
+        """The visitor's list and settings.
+
+        Raises:
+            InputError: There is no list, or no student.
+        """
         if visitor.ranking is None or visitor.settings is None:
             raise InputError(NO_LIST)
         if visitor.settings.student == "none":

@@ -29,7 +29,15 @@ def pair(comparison: Comparison, places: Places) -> str:
         f'<button type="button" class="rr-link rr-send" data-act="review" data-first="{esc(ids[0])}"'
         f' data-second="{esc(ids[1])}" aria-label="Send to review: {esc(told)}">Review…</button>'
     )
-    return _aside(ids, lower, told, comparison_body(comparison, places) + sent)
+    return _aside(ids, lower, told, comparison_body(comparison, places) + f"{decide_button(comparison)} {sent}")
+
+
+def decide_button(comparison: Comparison) -> str:
+    """Asks which sentence of either text the comparison hangs on."""
+    return (
+        f'<button type="button" class="rr-link rr-decide" data-act="decide" data-first="{esc(comparison.preferred_id)}"'
+        f' data-second="{esc(comparison.other_id)}">What decides?</button>'
+    )
 
 
 def pair_writing(doc_ids: tuple[str, str], text: str, places: Places) -> str:

@@ -17,7 +17,7 @@ from reasonrank.ui.cards import VISIBLE, card
 from reasonrank.ui.change import before_and_after, is_reordered
 from reasonrank.ui.judged import Known, judged_view
 from reasonrank.ui.markup import attr, esc, key, plural, shorten
-from reasonrank.ui.pairs import comparison_body, pair, pair_writing, writing_body
+from reasonrank.ui.pairs import comparison_body, decide_button, pair, pair_writing, writing_body
 from reasonrank.ui.queries import queries_part
 from reasonrank.ui.share import share_view
 from reasonrank.ui.stages import PageStage, State, active_stage, announcement, chips, problems, stage_line
@@ -25,6 +25,8 @@ from reasonrank.ui.tools import Tool, tool_parts
 
 QUESTION_WIDTH = 140
 NOTHING_YET = "The question alone finds nothing; the student is writing search queries."
+PAIR_PANEL, PAIR_TITLE = "pair", "Why this one above that one"
+"""The sheet with two documents: its name among the parts, and its heading."""
 STOPPED = '<p class="rr-flag rr-flag-plain">Stopped. What was reached stands.</p>'
 
 
@@ -202,7 +204,7 @@ def comparison_panel(
     if sentence:
         return panel(sentence_block(sentence))
     if isinstance(current, Comparison):
-        return panel(comparison_body(current, places))
+        return panel(comparison_body(current, places) + decide_button(current))
     if current is not None and len(current.doc_ids) == 2:
         return panel(writing_body((current.doc_ids[0], current.doc_ids[1]), current.text, places))
     return panel(writing_body(ids, "", places))
@@ -213,7 +215,7 @@ def panel_sentence(text: str) -> str:
     return panel(sentence_block(text))
 
 
-def panel(inner: str, title: str = "Why this one above that one") -> str:
+def panel(inner: str, title: str = PAIR_TITLE) -> str:
     """The sheet in which two picked documents are compared, or something else is tried."""
     return (
         '<section class="rr-panel" aria-labelledby="rr-panel-title"><header><h2 id="rr-panel-title" tabindex="-1">'

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from reasonrank.data import Ranking
+from reasonrank.data import Comparison, Ranking
 from reasonrank.engines.base import Cancel
 from reasonrank.errors import Cancelled
 from reasonrank.settings import Settings
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass
 class Visitor:
-    """What the server remembers of one open page."""
+    """What the server remembers of one open page; ``compared`` are pairs of its list that were picked."""
 
     uploads: dict[str, Own] = field(default_factory=dict)
     ranking: Ranking | None = None
@@ -55,6 +55,7 @@ class Visitor:
     choices: Choices | None = None
     search: Run | None = None
     comparison: Run | None = None
+    compared: dict[frozenset[str], Comparison] = field(default_factory=dict)
     duel: Any = None
 
 
@@ -80,7 +81,7 @@ class Visitors:
         """A new run; the visitor's earlier search and comparison stop."""
         with self._lock:
             _cancel(visitor.search, visitor.comparison)
-            visitor.search, visitor.ranking = self._next(), None
+            visitor.search, visitor.ranking, visitor.compared = self._next(), None, {}
             return visitor.search
 
     def begin_comparison(self, visitor: Visitor) -> Run:

@@ -13,6 +13,7 @@ import gradio as gr
 from reasonrank.corpus import corpus_names
 from reasonrank.errors import InputError
 from reasonrank.settings import Settings
+from reasonrank.ui.decides import Decider
 from reasonrank.ui.duel import Duels
 from reasonrank.ui.form import Choices, examples, notice, search_form
 from reasonrank.ui.handlers import Handlers
@@ -36,14 +37,14 @@ FORM_SCRIPT = "window.reasonrank.attachForm(element, props, watch, trigger, ['se
 LIST_TEMPLATE = '<div class="rr-sr" role="status" aria-live="polite"></div><div class="rr-list"></div>'
 RESULTS_SCRIPT = (
     "window.reasonrank.attachList(element, props, watch, trigger, "
-    "['compare', 'stop', 'matrix', 'whatif', 'without', 'duel', 'keep', 'review', 'requery'])"
+    "['compare', 'stop', 'matrix', 'whatif', 'without', 'duel', 'keep', 'review', 'requery', 'decide'])"
 )
 FILES_TEMPLATE = '<div class="rr-file-host" hidden></div>'
 FILES_SCRIPT = "window.reasonrank.attachFiles(element, props, watch)"
 NO_FILE = {"name": "", "mime": "", "text": "", "number": 0}
 PANEL_SCRIPT = (
     "window.reasonrank.attachList(element, props, watch, trigger, "
-    "['close', 'judge', 'occlude', 'fight', 'vote', 'send'])"
+    "['close', 'judge', 'occlude', 'fight', 'vote', 'send', 'decide'])"
 )
 EXAMPLES_SCRIPT = "window.reasonrank.attachExamples(element)"
 
@@ -161,12 +162,19 @@ def _connect_lab(lab: Lab, results: gr.HTML, panel: gr.HTML) -> None:
     def occlude(request: gr.Request, event: gr.EventData) -> Iterator[Any]:
         yield from lab.occlude(request.session_hash, event._data)
 
+    decider = Decider(lab)
+
+    def decide(request: gr.Request, event: gr.EventData) -> Iterator[Any]:
+        yield from decider.decide(request.session_hash, event._data)
+
     for listen, work in (
         (results.matrix, matrix),
         (results.without, without),
         (results.whatif, whatif),
         (panel.judge, judge),
         (panel.occlude, occlude),
+        (results.decide, decide),
+        (panel.decide, decide),
     ):
         listen(work, None, panel, concurrency_id="compare", **FREE)
 

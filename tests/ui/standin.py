@@ -222,10 +222,9 @@ class ScriptedPipeline(Pipeline):
         settings: Settings | None = None,
         cancel: Cancel = never_cancelled,
     ) -> list[tuple[float, float]]:
-        """The first one, but bidi over attack: with attack over bats and bats over bidi that is a cycle."""
+        """As :func:`preference_of` says."""
         time.sleep(self.delay)
-        ids = [(first.doc_id, second.doc_id) for first, second in pairs]
-        return [(0.2, 0.3) if pair == ("attack", "bidi") else (0.9, 0.7) for pair in ids]
+        return [preference_of(first, second) for first, second in pairs]
 
     def compare(
         self,
@@ -281,6 +280,23 @@ def judgement_of(document: Document) -> Judgement:
     if doc_id == "moths" and EVIDENCE not in document.text:
         grades = (0.55, 0.25, 0.20)
     return Judgement(grades, 0.31 if document.doc_id == "lamps" else 0.97, cut=document.doc_id == "moon")
+
+
+def preference_of(first: Document, second: Document) -> tuple[float, float]:
+    """The first one, but bidi over attack: with attack over bats and bats over bidi that is a cycle.
+
+    The best document hangs on its evidence here too, and what is set against it gains without its last sentence.
+    """
+    if (first.doc_id, second.doc_id) == ("attack", "bidi"):
+        return (0.2, 0.3)
+    if first.doc_id.startswith("moths") and EVIDENCE not in first.text:
+        return (0.4, 0.3)
+    if second.doc_id.startswith("moths") and EVIDENCE not in second.text:
+        return (0.99, 0.97)
+    if second.doc_id == "moon without 2":
+        return (0.8, 0.64)
+    tried = " without " in first.doc_id + second.doc_id
+    return (0.96, 0.9) if tried else (0.9, 0.7)
 
 
 def reordered(ranking: Ranking) -> Ranking:

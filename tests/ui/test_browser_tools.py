@@ -73,6 +73,26 @@ def test_written_queries_are_edited_and_searched_again(asked, pipeline, open_pag
     assert pipeline.given[-1] is None, "and for its own question only"
 
 
+def test_what_decides_between_two_is_marked(asked):
+    first = asked.locator(".rr-pair .rr-decide").first
+    first.click()
+    panel = asked.locator(".rr-panel")
+    expect(panel).to_contain_text("without it, the chance that this one is better falls from 93% to 35%, and")
+    expect(panel.locator("mark")).to_have_text(EVIDENCE)
+    expect(panel).to_contain_text("Without sentence 2 it rises by 21.")
+    check_access(asked, "what decides")
+    asked.keyboard.press("Escape")
+    assert asked.evaluate("document.activeElement.textContent") == "What decides?"
+    asked.locator(".rr-pick[data-doc=moths]").click()
+    asked.locator(".rr-pick[data-doc=bats]").click()
+    panel.get_by_role("button", name="What decides?").click()
+    expect(panel).to_contain_text("Its text has only one sentence")
+    assert asked.evaluate("document.activeElement.id") == "rr-panel-title"
+    expect(panel.locator("mark")).to_have_text(EVIDENCE)
+    panel.get_by_role("button", name="Close").click()
+    assert asked.evaluate("document.activeElement.dataset.doc") == "bats"
+
+
 def test_every_pair_with_its_cycle(asked):
     asked.get_by_role("button", name="Every pair").click()
     panel = asked.locator(".rr-panel")
