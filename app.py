@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from reasonrank.engines.zerogpu import is_zero_gpu, prepare_zero_gpu
 from reasonrank.errors import ReasonRankError
 from reasonrank.settings import Settings
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python app.py", description=__doc__)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     options = parser.parse_args(arguments)
+    prepare_zero_gpu()
     from reasonrank.pipeline import Pipeline
     from reasonrank.ui.page import build_page, launch_options
 
@@ -28,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReasonRankError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    build_page(Pipeline(settings), settings).launch(**launch_options(), inbrowser=options.open)
+    pipeline = Pipeline(settings)
+    if is_zero_gpu() and settings.device == "cuda":
+        pipeline.prepare()  # what a borrowed GPU runs must be loaded before the page is open
+    build_page(pipeline, settings).launch(**launch_options(), inbrowser=options.open)
     return 0
 
 

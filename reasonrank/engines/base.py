@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 Cancel = Callable[[], bool]
@@ -66,7 +66,9 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def stream(self, prompt: str, *, max_tokens: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+    def stream(
+        self, prompt: str, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> Generator[str, None, Completion]:
         """Continue a prompt up to :data:`reasonrank.prompts.STOP`, yielding pieces of text as they are made.
 
         The generator's return value (``StopIteration.value``) is the :class:`Completion`. Closing the generator

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reasonrank.engines.base import Engine
 from reasonrank.engines.weights import Weights, cached_adapter, is_path, load_weights, resolve, with_adapter
+from reasonrank.engines.zerogpu import BorrowedGpuEngine, is_zero_gpu
 from reasonrank.errors import MissingDependencyError
 from reasonrank.models import AdapterInfo, adapter_hash
 from reasonrank.prompts import PROMPT_VERSION
@@ -94,8 +95,8 @@ def engine_choice(settings: Settings) -> str:
         return settings.engine
     if settings.device in ("cuda", "mps") or importlib.util.find_spec("ctranslate2") is None:
         return "transformers"
-    if settings.device == "cpu":
-        return "ctranslate2"
+    if settings.device == "cpu" or is_zero_gpu():
+        return "ctranslate2"  # a student this small does not need a visitor's quota
     import ctranslate2  # in place of torch, which takes seconds to import
 
     return "transformers" if ctranslate2.get_cuda_device_count() > 0 else "ctranslate2"
@@ -142,7 +143,10 @@ def _on_transformers(weights: Weights, settings: Settings, progress: Progress | 
     loaded = load_weights(weights, loading_dtype(device))
     if progress:
         progress("The student is loaded", 1.0)
-    return TransformersEngine(loaded, device, settings.batch_tokens, model_name=weights.shown, threads=settings.threads)
+    engine = TransformersEngine(
+        loaded, device, settings.batch_tokens, model_name=weights.shown, threads=settings.threads
+    )
+    return BorrowedGpuEngine(engine) if device == "cuda" and is_zero_gpu() else engine
 
 
 def _on_ctranslate2(weights: Weights, settings: Settings, progress: Progress | None) -> Engine:
