@@ -22,6 +22,7 @@ import argparse
 import datetime
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -92,9 +93,16 @@ class Work:
 
     system: str
     passages: int
-    medquad: str
     vectors: str
     folder: str
+
+    @property
+    def passages_file(self) -> Path:
+        return Path(self.folder) / "passages.jsonl"
+
+    @property
+    def questions_file(self) -> Path:
+        return Path(self.folder) / "questions.json"
 
 
 # -- what is indexed -----------------------------------------------------------------------------------------------
@@ -102,8 +110,6 @@ class Work:
 
 def grown(documents: Sequence[Document], passages: int) -> Iterator[Document]:
     """So many passages: the real ones, then the first half of one with the second half of another."""
-    import random
-
     draw = random.Random(0)
     for number in range(passages):
         if number < len(documents):
@@ -174,12 +180,23 @@ class Material:
     settings: Settings
 
 
+def write_material(work: Work, medquad: Path) -> None:
+    """Write the passages and questions that the stages of a row read."""
+    documents, questions = read(medquad)
+    with work.passages_file.open("w", encoding="utf-8") as file:
+        for one in grown(documents, work.passages):
+            file.write(json.dumps([one.doc_id, one.text]) + "\n")
+    texts = [one.text for one in questions[:: max(1, len(questions) // QUERIES)][:QUERIES]]
+    work.questions_file.write_text(json.dumps(texts), encoding="utf-8")
+
+
 def material(work: Work) -> Material:
     import numpy as np
 
-    documents, questions = read(Path(work.medquad))
-    corpus = corpus_of(list(grown(documents, work.passages)), "scale")
-    texts = [one.text for one in questions[:: max(1, len(questions) // QUERIES)][:QUERIES]]
+    # From a file, so that nothing that was let go of leaves room in this process for the index to hide in.
+    with work.passages_file.open(encoding="utf-8") as lines:
+        corpus = corpus_of([Document(*json.loads(line)) for line in lines], "scale")
+    texts = json.loads(work.questions_file.read_text(encoding="utf-8"))
     folder = Path(work.folder)
     settings = Settings(cache=folder / "cache", milvus_uri=str(folder / "index" / "milvus.db"))
     return Material(corpus, texts, Perturbed(np.load(work.vectors), corpus, texts), folder / "index", settings)
@@ -431,11 +448,13 @@ def plot(found: Sequence[Row], path: Path) -> None:
                 style = {"color": colours[system], "markersize": 4}
                 last.plot(sizes, [one.median_ms for one in times], mark + "-", label=f"{name}, {kind}", **style)
                 last.plot(sizes, [one.p99_ms for one in times], ":", **style)
-    last.set_title("time of one search, ms: median, dotted 99th percentile")
+    last.set_title("time of one search, ms (median; dotted: 99th percentile)")
     for axis in axes.flat:
         axis.set(xscale="log", yscale="log", xlabel="passages")
+        axis.title.set_fontsize(10)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+    for axis in (axes.flat[0], last):
+        axis.legend(fontsize=7, loc="upper left", framealpha=0.6)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
@@ -477,7 +496,8 @@ def fill(flags: argparse.Namespace) -> None:
             if (system, passages) in there:
                 continue
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                work = Work(system, passages, str(flags.medquad.resolve()), str(vectors), folder)
+                work = Work(system, passages, str(vectors), folder)
+                write_material(work, flags.medquad)
                 row = measure(work, flags.seconds)
             with RESULTS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(row)) + "\n")
