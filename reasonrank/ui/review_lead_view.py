@@ -174,13 +174,13 @@ def _content(item: Item, sides: tuple[str, str]) -> str:
     if item.kind == "pair":
         by_id = {document["doc_id"]: document for document in item.content["documents"]}
         both = "".join(
-            f'<div><p class="rr-rv-side">{told}</p>{document_html(by_id[doc_id], item.query)}</div>'
+            f'<div><p class="rr-rv-side">{told}</p>{document_html(by_id[doc_id], item.query, heading="h5")}</div>'
             for told, doc_id in zip(("Left", "Right"), sides, strict=True)
         )
         text = comparison_html(item.content["comparison"], sides[0])
         return f'<div class="rr-rv-pair">{both}</div><p class="rr-said" dir="auto">{text}</p>'
     reason = item.content.get("reason")
-    told = document_html(item.content["document"], item.query, (reason or {}).get("evidence"))
+    told = document_html(item.content["document"], item.query, (reason or {}).get("evidence"), heading="h5")
     return told + (words(reason["text"], "p", "rr-said") if reason else "")
 
 

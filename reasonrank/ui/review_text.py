@@ -13,15 +13,18 @@ from reasonrank.ui.markup import esc, words
 WORD = re.compile(r"\w+")
 
 
-def document_html(document: Mapping[str, Any], query: str, evidence: Mapping[str, Any] | None = None) -> str:
+def document_html(
+    document: Mapping[str, Any], query: str, evidence: Mapping[str, Any] | None = None, *, heading: str = "h3"
+) -> str:
     """A document with the question's words set off, and the evidence in a ``<mark>`` where it is known.
 
     Args:
         document: ``doc_id``, ``title`` and ``text``.
         query: The question.
         evidence: ``start`` and ``end`` in code points of the text, or None.
+        heading: The tag of its title, one below that of what it stands under.
     """
-    title = words(document["title"] or document["doc_id"], "h4", "" if document["title"] else "rr-untitled")
+    title = words(document["title"] or document["doc_id"], heading, "" if document["title"] else "rr-untitled")
     text = document["text"]
     cuts = [0, len(text)]
     if evidence is not None and 0 <= evidence["start"] < evidence["end"] <= len(text):

@@ -158,7 +158,7 @@ def task_view(task: Task, chosen: ReviewSet, history: Sequence[Event]) -> str:
     kind = {"document": "Document", "reason": "Document and reason", "pair": "Two documents"}[task.item.kind]
     return (
         f'<section class="rr-rv-task" aria-labelledby="rr-rv-query"><p class="rr-note">{kind}{_standing(task)}</p>'
-        f'<h3 id="rr-rv-query" dir="auto" tabindex="-1">{esc(task.item.query)}</h3>'
+        f'<h2 id="rr-rv-query" dir="auto" tabindex="-1">{esc(task.item.query)}</h2>'
         f"{_documents(task)}{_student(task)}{asked}{_correcting(task, chosen)}{_actions()}{_history(history)}</section>"
     )
 
@@ -225,7 +225,7 @@ def _student(task: Task) -> str:
         told = agreed or f"The student prefers {side_name(content['comparison']['preferred_id'], task.left_id)}."
         said = f'<p class="rr-said" dir="auto">{comparison_html(content["comparison"], task.left_id)}</p>'
         text = said if content["comparison"]["text"].strip() else "<p>The student wrote no comparison.</p>"
-        return f'<section class="rr-rv-student"><h4>The student</h4><p>{esc(told)}</p>{text}</section>'
+        return f'<section class="rr-rv-student"><h3>The student</h3><p>{esc(told)}</p>{text}</section>'
     student = content["student"]
     told = agreed
     if not told and student is not None:
@@ -237,7 +237,7 @@ def _student(task: Task) -> str:
             '<p class="rr-note rr-rv-marking">Click the words that are wrong, or press '
             f"{_button('Mark words', 'M', 'mark')}</p>"
         )
-    return f'<section class="rr-rv-student"><h4>The student</h4><p>{esc(told)}</p>{reason}</section>'
+    return f'<section class="rr-rv-student"><h3>The student</h3><p>{esc(told)}</p>{reason}</section>'
 
 
 def _evidence(content: Mapping[str, Any]) -> str:

@@ -394,8 +394,21 @@ def test_nothing_sticks_out(open_page, width):
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+def test_the_question_box_shows_all_its_lines(open_page):
+    clipped = (
+        "() => { const box = document.getElementById('rr-question'); return box.scrollHeight - box.clientHeight; }"
+    )
+    page = open_page(390)
+    page.locator("#rr-question").fill("Why do moths circle a lamp at night, and not the moon?")
+    assert page.evaluate(clipped) <= 0
+    wide = open_page(1440)
+    wide.locator("#rr-question").fill("Why do moths circle a lamp at night, and not the moon?")
+    wide.set_viewport_size({"width": 390, "height": 800})
+    wide.wait_for_function(f"({clipped})() <= 0")
+    assert wide.locator("#rr-question").bounding_box()["height"] > 60, "two lines and more"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (768, "dark"), (390, "light"), (390, "dark")])
 def test_contrast_and_names(open_page, pipeline, scheme, width):
     page = open_page(width, color_scheme=scheme, reduced_motion="reduce")
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")

@@ -181,6 +181,11 @@ def test_tabs_by_keyboard(page):
     page.get_by_role("tab", name="Evaluation").click()
     expect(page.locator("#rr-evaluation")).to_contain_text("This corpus has no judged questions")
     check_access(page, "evaluation")
+    page.get_by_role("tab", name="Review").click()
+    name = page.locator(".rr-rv-sign input")
+    name.wait_for()
+    assert name.bounding_box()["width"] > 200
+    check_access(page, "review")
     page.get_by_role("tab", name="About").click()
     expect(page.get_by_role("heading", name="How it works")).to_be_visible()
     check_access(page, "about")
