@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from browsing import CONTRAST
 from playwright.sync_api import Browser, Page, expect
+from test_browser import check_access
 
 from reasonrank.review.items import ranking_items
 from reasonrank.review.lead import Lead
@@ -252,3 +253,88 @@ def export(page: Page, settings: Settings) -> None:
     assert {name: actions.count(name) for name in set(actions)} == {
         "grade": 33, "judge": 37, "undo": 1, "adjudicate": 1,
     }  # fmt: skip
+
+
+def said(settings: Settings) -> list[tuple[str, object]]:
+    """Actions and values that the database holds, in order."""
+    review = open_review(settings)
+    events = [(event.action, event.value) for event in review.store.events(review.store.set_named("first").set_id)]
+    review.store.database.close()
+    return events
+
+
+def test_wrong_words_a_corrected_text_and_a_skip_with_its_reason(settings, visit):
+    ada = Reviewer(visit(390), "Ada")
+    page, port = ada.page, free_port()
+    with server(settings, port) as address:
+        ada.open(address)
+        check_access(page, "a document to grade")
+        ada.answer("grade", "2", "2")
+        ada.save()
+        expect(page.locator(".rr-rv-reason")).to_have_text("Tells what was asked for.")
+        for key in ("m", "ArrowRight", "Space", "ArrowRight", "Space", "m"):
+            page.keyboard.press(key)
+        page.locator(".rr-w", has_text="for").click()
+        assert page.locator(".rr-wrong").all_inner_texts() == ["what", "was", "for"]
+        page.keyboard.press("e")
+        page.keyboard.type("Tells 2 of 0 <b>things</b> 🦋.")  # digits are text here, not answers
+        page.keyboard.press("Escape")
+        check_access(page, "a reason with marks")
+        for field, step in (("correct", "0"), ("supported", "1"), ("complete", "2")):
+            ada.answer(field, step, step)
+        ada.save()
+        page.keyboard.press("s")
+        expect(page.locator(".rr-rv-skip")).to_be_visible()
+        page.keyboard.press("2")
+        expect(page.locator("#rr-review .rr-rv-told")).to_have_text("Skipped.")
+        expect(page.locator(".rr-rv-count")).to_contain_text("1 judged, 1 skipped, 10 left for you")
+        for key in ("s", "5"):
+            page.keyboard.press(key)
+        page.keyboard.type("0 of <i>it</i> is mine")
+        page.keyboard.press("Enter")
+        expect(page.locator(".rr-rv-count")).to_contain_text("1 judged, 2 skipped")
+        page.keyboard.press("k")
+        expect(page.locator(".rr-rv-task")).to_contain_text("You skipped it: 0 of <i>it</i> is mine")
+        page.keyboard.press("k")
+        expect(page.locator(".rr-rv-task")).to_contain_text("You skipped it: the question is unclear")
+        page.keyboard.press("k")
+        expect(page.locator(".rr-rv-corrected")).to_have_value("Tells 2 of 0 <b>things</b> 🦋.")
+        assert page.locator(".rr-wrong").all_inner_texts() == ["what", "was", "for"]
+    graded, judged, *skipped = said(settings)
+    assert graded[0] == "grade"
+    assert judged == (
+        "judge",
+        {"grade": 2, "correct": 0, "supported": 1, "complete": 2, "corrected": "Tells 2 of 0 <b>things</b> 🦋.",
+         "wrong_spans": [[6, 14], [21, 24]]},
+    )  # fmt: skip
+    assert skipped == [("skip", {"reason": "the question is unclear"}), ("skip", {"reason": "0 of <i>it</i> is mine"})]
+
+
+def test_what_was_not_acknowledged_is_sent_again_and_stored_once(settings, visit):
+    ada = Reviewer(visit(), "Ada")
+    page, port = ada.page, free_port()
+    with server(settings, port) as address:
+        ada.open(address)
+        page.route("**/queue/data*", lambda route: route.abort())  # what the server answers does not arrive
+        ada.answer("grade", "2", "2")
+        page.keyboard.press("Enter")
+        for _ in range(300):
+            if said(settings):
+                break
+            time.sleep(0.1)
+        assert [action for action, _ in said(settings)] == ["grade"], "it was committed"
+        assert page.locator(".rr-rv-student").count() == 0, "and the page was not told"
+    page.unroute("**/queue/data*")
+    with server(settings, port) as address:
+        ada.open(address, sign_in=False)
+        expect(page.locator(".rr-rv-student")).to_contain_text("You said 2, the student 2")
+        assert [action for action, _ in said(settings)] == ["grade"], "sent twice, stored once"
+        for field in ("correct", "supported", "complete"):
+            ada.answer(field, "1", "1")
+    page.keyboard.press("Enter")  # nobody is there to take it
+    with server(settings, port) as address:
+        ada.open(address, sign_in=False)
+        expect(page.locator(".rr-rv-count")).to_contain_text("1 judged")
+    graded, judged = said(settings)
+    assert (graded[0], judged[0]) == ("grade", "judge")
+    assert [judged[1][field] for field in ("grade", "correct", "supported", "complete")] == [2, 1, 1, 1]
