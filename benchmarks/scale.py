@@ -86,6 +86,10 @@ class Row:
     searches: dict[str, Latency] = field(default_factory=dict)
     failed: str = ""
 
+    @property
+    def is_busy(self) -> bool:
+        return self.load > (os.cpu_count() or 1)
+
 
 @dataclass(frozen=True)
 class Work:
@@ -400,7 +404,7 @@ def table(found: Sequence[Row]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |",
     ]
     for row in found:
-        busy = "*" if row.load > (os.cpu_count() or 1) else ""
+        busy = "*" if row.is_busy else ""
         name = f"| {SYSTEMS[row.system]}{busy} | {row.passages:,} |"
         if row.failed:
             lines.append(f"{name} {row.failed} | | | | | | | |")
@@ -427,7 +431,7 @@ def plot(found: Sequence[Row], path: Path) -> None:
 
     colours = dict(zip(SYSTEMS, ("#0072b2", "#d55e00", "#009e73", "#cc79a7"), strict=True))
     good = [row for row in found if not row.failed]
-    figure, axes = pyplot.subplots(2, 2, figsize=(10, 7), layout="constrained")
+    figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), layout="constrained")
     panels: list[tuple[str, Callable[[Row], float]]] = [
         ("time to index, s", lambda row: row.index_s),
         ("size on disk, MB", lambda row: row.index_mb),
@@ -453,8 +457,8 @@ def plot(found: Sequence[Row], path: Path) -> None:
         axis.set(xscale="log", yscale="log", xlabel="passages")
         axis.title.set_fontsize(10)
         axis.grid(alpha=0.3)
-    for axis in (axes.flat[0], last):
-        axis.legend(fontsize=7, loc="upper left", framealpha=0.6)
+    axes.flat[0].legend(fontsize=7)
+    last.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
@@ -466,7 +470,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--encoded", type=int, default=1000, help="passages whose vectors are real")
     parser.add_argument("--seconds", type=float, default=7200, help="longest time for one stage of a row")
-    parser.add_argument("--again", action="store_true", help="try rows again that failed")
+    parser.add_argument("--again", action="store_true", help="measure again what failed or was marked busy")
     parser.add_argument("--table", action="store_true", help="only show what is there")
     parser.add_argument("--stage", choices=("build", "search"), help=argparse.SUPPRESS)
     parser.add_argument("--work", help=argparse.SUPPRESS)
@@ -487,7 +491,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def fill(flags: argparse.Namespace) -> None:
     """Measure the rows that are not in the results yet, the smallest first."""
-    kept = [row for row in rows(RESULTS) if not (flags.again and row.failed)]
+    kept = [row for row in rows(RESULTS) if not (flags.again and (row.failed or row.is_busy))]
     RESULTS.write_text("".join(json.dumps(asdict(row)) + "\n" for row in kept), encoding="utf-8")
     there = {(row.system, row.passages) for row in kept}
     vectors = real_vectors(flags.medquad, flags.encoded)
