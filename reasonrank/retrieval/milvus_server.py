@@ -22,6 +22,10 @@ CONNECT_S = 10.0
 ANSWER_S = 60.0
 """Longest wait for the answer to a search or to a batch of rows."""
 _EXPECTED = "expected a file that ends in .db, or an address like http://localhost:19530"
+_ON_THIS_MACHINE = {
+    "grpc.enable_http_proxy": 0,  # a proxy cannot reach this machine's own servers
+    "grpc.keepalive_time_ms": 2**31 - 1,  # Milvus Lite hangs up on who asks every ten seconds whether it is there
+}
 _INSTALL = "pip install 'reasonrank[milvus]'"
 
 
@@ -79,7 +83,7 @@ def connect(uri: str) -> MilvusClient:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     options: dict[str, Any] = {}
     if is_file or _is_this_machine(urlsplit(uri)):
-        options["grpc_options"] = {"grpc.enable_http_proxy": 0}  # a proxy cannot reach this machine's own servers
+        options["grpc_options"] = _ON_THIS_MACHINE
     with sentences(uri):
         return MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=CONNECT_S, **options)
 
