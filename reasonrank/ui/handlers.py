@@ -68,6 +68,8 @@ class Handlers:
             mode=choices.mode,
             explain=choices.explain,
             query_writing=choices.query_writing and choices.queries is None,
+            # A visitor's own texts stay in this process's cache, which lets go of them; a shared server would not.
+            milvus_uri="" if choices.corpus in visitor.uploads else self.settings.milvus_uri,
         )
 
     def _corpus_of(self, visitor: Visitor, name: str) -> str:
@@ -232,7 +234,7 @@ class Handlers:
         visitor = self.visitors.get(session)
         name = "Your pasted text" if own.path.name == PASTED else f"Your file: {own.path.name}"
         visitor.uploads[name] = own
-        self.preparations.start(replace(self.settings, corpus=str(own.path)))
+        self.preparations.start(replace(self.settings, corpus=str(own.path), milvus_uri=""))
         return name, f"{name.removeprefix('Your file: ')} has {plural(len(own.corpus), 'document')}. Ask your question."
 
     def preview(self, session: str | None, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_pasted_text_is_searched_and_gone_with_the_visit(handlers, scripted):
     handlers.leave("a")
     assert not path.exists() and not path.parent.exists()
     assert handlers.uploads("a") == []
+
+
+def test_a_visitors_texts_never_reach_a_shared_server(scripted, tmp_path):
+    shared = replace(scripted.settings, milvus_uri="http://milvus:19530")
+    handlers = Handlers(scripted, shared, ["collection"])
+    name, _ = handlers.paste("a", "Lamps draw moths.")
+    visitor = handlers.visitors.get("a")
+    assert handlers.settings_of(visitor, choices(corpus=name)).milvus_uri == ""
+    assert handlers.settings_of(visitor, choices(corpus="collection")).milvus_uri == shared.milvus_uri
 
 
 def test_the_preview_is_text(tmp_path):
