@@ -52,7 +52,8 @@ WATCH = """(wanted) => {
   for (const name of ["keydown", "click"]) document.addEventListener(name, begin, { capture: true, once: true });
   const look = () => {
     for (const [name, selector] of Object.entries(window.wanted)) {
-      if (window.began && !(name in window.seen) && document.querySelector(selector)) {
+      const found = window.began && !(name in window.seen) && document.querySelector(selector);
+      if (found && found.textContent.trim()) {
         window.seen[name] = performance.now() - window.began;
       }
     }
@@ -60,7 +61,7 @@ WATCH = """(wanted) => {
   };
   look();
 }"""
-"""Notes when each selector first matches, counted from the next key or click."""
+"""Notes when each selector first matches something with text in it, counted from the next key or click."""
 DONE = "() => Object.keys(window.seen).length === Object.keys(window.wanted).length && window.seen"
 
 
