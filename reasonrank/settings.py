@@ -42,7 +42,7 @@ class Settings:
     server_requests: int = setting(8, "requests that one server is sent side by side", least=1)
     server_timeout: float = setting(60.0, "seconds to wait for a server's next words", least=0.1)
     device: str = setting("auto", "where transformers run: auto, cpu, cuda, mps")
-    order: str = setting("student", "what the list is sorted by", ("student", "fused"))
+    order: str = setting("fused", "what the list is sorted by", ("student", "fused"))
     mode: str = setting("score_then_reason", "which is written first", ("score_then_reason", "reason_then_score"))
     samples: int = setting(1, "reasons sampled and averaged for a score, in the mode reason_then_score", least=1)
     encoder: str = setting("default", "sentence-transformers encoder: default (packaged MiniLM), a folder or hub id")

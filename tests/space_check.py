@@ -6,13 +6,13 @@ Used by the dry run of the Space (``.ci/space``). Prints what it saw; 1 when som
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
@@ -33,7 +33,7 @@ def wait_for(url: str, process: int | None) -> float:
             with urllib.request.urlopen(url, timeout=10):
                 return time.monotonic() - began
         except (urllib.error.URLError, ConnectionError, TimeoutError):
-            if process is not None and not os.path.exists(f"/proc/{process}"):
+            if process is not None and not Path(f"/proc/{process}").exists():
                 raise SystemExit("The page's process ended before it answered.") from None
             time.sleep(1)
     raise SystemExit(f"The page did not answer within {START_SECONDS} s.")

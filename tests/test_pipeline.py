@@ -1,9 +1,12 @@
 """The stages on a scripted student: their order, their clock, and what stands when one of them fails."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from reasonrank import encoder
 from reasonrank.data import Candidate, Comparison, Document, Query, Ranking
 from reasonrank.errors import Cancelled, EngineError, InputError
 from reasonrank.pipeline import Pipeline, Step, Writing
@@ -25,7 +28,7 @@ class ScriptedPipeline(Pipeline):
     """The real stages with a scripted model in place of a loaded one."""
 
     def __init__(self, settings: Settings, make: Callable[[], ScriptedEngine] = ScriptedEngine) -> None:
-        super().__init__(settings)
+        super().__init__(replace(settings, order="student"))  # the fused order would load the real encoder
         self.make = make
         self.engine: ScriptedEngine | None = None
 
@@ -164,3 +167,22 @@ def test_json_has_the_contracts_keys() -> None:
         *("preferred_id", "other_id", "text", "probability", "by_order", "flipped"),
         *("agrees_with_order", "status"),
     }
+
+
+def test_the_fused_order_reads_the_encoders_similarity(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Near:
+        def encode(self, texts: Sequence[str], as_query: bool = False) -> np.ndarray:
+            return np.array([[1.0, 0.0] if as_query or "poor" in text else [0.0, 1.0] for text in texts])
+
+    monkeypatch.setattr(encoder, "load_encoder", lambda settings: Near())
+    pipeline = ScriptedPipeline(Settings(explain=0))
+    fused = replace(pipeline.settings, order="fused")
+    last = list(pipeline.rerank(WHY, CANDIDATES, fused))[-1].ranking
+    assert last.order_by == "fused"
+    assert {s.doc_id: s.candidate.similarity for s in last.documents} == {"x": 1.0, "y": 0.0, "z": 0.0}
+    assert ids(last).index("x") < ids(last).index("y")  # by the student alone it is the other way round
+    assert all("similarity" in d["retrieval"] for d in ranking_to_json(last)["documents"])
+    alone = list(pipeline.rerank(WHY, CANDIDATES))[-1].ranking
+    assert all(s.candidate.similarity is None for s in alone.documents)
+    without = list(pipeline.rerank(WHY, CANDIDATES, replace(fused, student="none")))[-1].ranking
+    assert (ids(without), without.order_by) == (["x", "y", "z"], "bm25")

@@ -158,7 +158,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--student", default=None, help="none, base, default, a folder or a hub id")
     made.add_argument("--engine", default=None, choices=("auto", "ctranslate2", "transformers"))
     made.add_argument("--device", default=None, help="auto, cpu, cuda or mps")
-    made.add_argument("--order", default=None, choices=("student", "fused"))
+    made.add_argument(
+        "--order",
+        default="student",
+        choices=("student", "fused"),
+        help="the student's grade alone, or as the app orders",
+    )
     made.add_argument("--mode", default=None, choices=("score_then_reason", "reason_then_score"))
     made.add_argument(
         "--rel-cutoff", type=int, default=None, help="least relevant grade; 2 for TREC DL by name, else 1"

@@ -99,6 +99,7 @@ def garden_settings(cache: Path, **changes: object) -> ServeSettings:
         "corpus": "garden",
         "corpora": "garden",
         "retriever": "bm25",
+        "order": "student",
         "student": "base",
         "explain": 2,
         "page": False,

@@ -14,7 +14,7 @@ from reasonrank.settings import Settings
 
 @pytest.fixture
 def scripted(tmp_path) -> ScriptedPipeline:
-    return ScriptedPipeline(Settings(cache=tmp_path))
+    return ScriptedPipeline(Settings(cache=tmp_path, order="student"))
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[tuple[ScriptedPipeline, str]]:
     """One server for a module's tests, over one scripted pipeline."""
-    pipeline = ScriptedPipeline(Settings(cache=tmp_path_factory.mktemp("cache")))
+    pipeline = ScriptedPipeline(Settings(cache=tmp_path_factory.mktemp("cache"), order="student"))
     with served(pipeline) as address:
         yield pipeline, address
 

@@ -118,6 +118,6 @@ def test_what_is_not_on_offer_is_refused(sent):
 
 
 def test_a_corpus_without_judgements_says_so(tmp_path):
-    pipeline = ScriptedPipeline(Settings(cache=tmp_path))
+    pipeline = ScriptedPipeline(Settings(cache=tmp_path, order="student"))
     tab = EvaluationTab(Evaluations(pipeline, pipeline.settings), has_student=True, k=20)
     assert json.dumps(tab.look()).count("no judged questions") == 1

@@ -32,7 +32,7 @@ def test_search_prints_the_contracts_json(cache: Path, capsys: pytest.CaptureFix
     arguments = ["search", QUESTION, "--json", "--k", "6", "--explain", "3", "--cache", str(cache)]
     assert main(arguments) == 0
     value = json.loads(capsys.readouterr().out)
-    assert (value["query"], value["corpus"], value["order_by"]) == (QUESTION, "collection", "expected_grade")
+    assert (value["query"], value["corpus"], value["order_by"]) == (QUESTION, "collection", "fused")
     documents = value["documents"]
     assert [document["rank"] for document in documents] == [1, 2, 3, 4, 5, 6]
     assert [d["order_score"] for d in documents] == sorted((d["order_score"] for d in documents), reverse=True)
@@ -42,6 +42,7 @@ def test_search_prints_the_contracts_json(cache: Path, capsys: pytest.CaptureFix
         assert document["score"] == pytest.approx(p1 + 2 * p2)
         assert 0 < document["label_mass"] <= 1
         assert set(document["retrieval"]["parts"]) <= {"bm25", "cosine"}
+        assert -1 <= document["retrieval"]["similarity"] <= 1
     assert [d["reason"]["status"] != "not_requested" for d in documents] == [True] * 3 + [False] * 3
     for document in documents[:3]:
         evidence = document["reason"]["evidence"]
@@ -63,7 +64,7 @@ def test_the_page_answers_with_scores_and_both_kinds_of_reasons(cache: Path, ope
         wait_for_end(page, QUESTION)
         expect(page.locator(".rr-card")).to_have_count(10)
         grades = [float(text.split()[0]) for text in page.locator(".rr-grade").all_inner_texts()]
-        assert grades == sorted(grades, reverse=True)
+        assert len(grades) == 10
         assert all(0 <= grade <= 2 for grade in grades)
         assert len(page.locator(".rr-card").first.locator(".rr-why").inner_text().split()) > 3
         assert page.locator(".rr-pair").count() >= 2
