@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-PROMPT_VERSION = "2"
+PROMPT_VERSION = "1"
 """Travels with every checkpoint and every stored record; change it with any template that the student reads."""
 
 STOP = "\n"
@@ -25,11 +25,6 @@ SIDES = (" A", " B")
 """Completions of a comparison prompt: the first or the second passage shown."""
 SIDE_NAMES = ("[A]", "[B]")
 """How a comparative text names the two passages."""
-
-JUDGE_INSTRUCTION = "Judge how well the passage answers the query: 0 not, 1 partly, 2 fully.\n"
-COMPARE_INSTRUCTION = "Choose the passage that answers the query better, and say why.\n"
-INSTRUCTIONS = (JUDGE_INSTRUCTION, COMPARE_INSTRUCTION)
-"""Stand before the passages, so that an engine that keeps a prefix reads them once."""
 
 
 def one_line(text: str) -> str:
@@ -47,8 +42,12 @@ def passage_text(text: str, title: str = "") -> str:
 
 
 def judge_prompt(query: str, passage: str) -> str:
-    """The part that both judging modes share: instruction, passage, query."""
-    return f"{JUDGE_INSTRUCTION}Passage: {one_line(passage)}\nQuery: {one_line(query)}\n"
+    """The part that both judging modes share: passage, instruction, query."""
+    return (
+        f"Passage: {one_line(passage)}\n"
+        "Judge how well the passage answers the query: 0 not, 1 partly, 2 fully.\n"
+        f"Query: {one_line(query)}\n"
+    )
 
 
 def grade_prompt(query: str, passage: str) -> str:
@@ -74,9 +73,9 @@ def grade_after_reason_prompt(query: str, passage: str, reason: str) -> str:
 def compare_prompt(query: str, passage_a: str, passage_b: str) -> str:
     """Completed by one of :data:`SIDES`."""
     return (
-        f"{COMPARE_INSTRUCTION}"
         f"Passage A: {one_line(passage_a)}\n"
         f"Passage B: {one_line(passage_b)}\n"
+        "Choose the passage that answers the query better, and say why.\n"
         f"Query: {one_line(query)}\n"
         "Better:"
     )

@@ -15,10 +15,10 @@ def by_word(prompt: str, choices: Sequence[str]) -> tuple[float, ...]:
     """Grades by the passage's words ``good`` and ``fair``; sides by which passage has ``good``, biased to A."""
     if len(choices) == 2:
         lines = prompt.splitlines()
-        a, b = "good" in lines[1], "good" in lines[2]
+        a, b = "good" in lines[0], "good" in lines[1]
         first = 0.6 if a == b else (0.9 if a else 0.3)
         return (first, 1 - first)
-    passage = prompt.splitlines()[1]
+    passage = prompt.splitlines()[0]
     if "good" in passage:
         return (0.1, 0.2, 0.7)
     return (0.2, 0.6, 0.2) if "fair" in passage else (0.8, 0.1, 0.1)

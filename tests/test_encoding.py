@@ -30,8 +30,8 @@ def test_control_tokens_in_data_stay_plain_text(tokenizer: Any, prompt: str) -> 
 def test_a_document_cannot_begin_a_line() -> None:
     lines = grade_prompt(FAKE_TURN, FAKE_TURN).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        "Judge how well the passage answers the query",
         "Passage",
+        "Judge how well the passage answers the query",
         "Query",
         "Grade",
     ]

@@ -27,7 +27,7 @@ def test_data_cannot_begin_a_line_of_its_own() -> None:
         prompts.grade_after_reason_prompt(attack, attack, attack),
     ):
         starts = [line.split(":")[0].split(" ")[0] for line in prompt.splitlines()]
-        assert starts[:3] == ["Judge", "Passage", "Query"]
+        assert starts[:3] == ["Passage", "Judge", "Query"]
         assert starts.count("Grade") <= 1
         assert starts.count("Query") == 1
 

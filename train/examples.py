@@ -121,7 +121,7 @@ class SequenceWriter:
         prompt = grade_prompt(query.text, self.passage(document))
         ids, choices = encode_choice(self.tokenizer, prompt, LABELS)
         choice_id = None if label is None else choices[label]
-        return self._continued(ids, "grade", choice_id, AFTER_LABEL, reason, self._shared(prompt, 2, ids))
+        return self._continued(ids, "grade", choice_id, AFTER_LABEL, reason, self._shared(prompt, 1, ids))
 
     def reason_first(self, query: Query, document: Document, reason: str, label: int | None) -> TokenSequence:
         """Reason then score: the reason and its line end are learned, then the grade and its line end."""
@@ -130,7 +130,7 @@ class SequenceWriter:
         prompt = grade_after_reason_prompt(query.text, passage, reason)
         ids, choices = encode_choice(self.tokenizer, prompt, LABELS)
         end = len(encode(self.tokenizer, prompt.rpartition("\n")[0] + STOP))
-        shared = self._shared(prompt, 2, ids)
+        shared = self._shared(prompt, 1, ids)
         if label is None:
             return TokenSequence(tuple(ids), "late_grade", len(ids), None, ((start, end),), shared)
         whole = [*ids, choices[label], *encode(self.tokenizer, STOP)]
@@ -143,7 +143,7 @@ class SequenceWriter:
         """A comparison: ``side`` is 0 when the first document is the better one; ``text`` argues for it."""
         prompt = compare_prompt(query.text, self.passage(first), self.passage(second))
         ids, choices = encode_choice(self.tokenizer, prompt, SIDES)
-        shared = self._shared(prompt, 3, ids)
+        shared = self._shared(prompt, 2, ids)
         if side is None:
             return TokenSequence(tuple(ids), "side", len(ids), shared=shared)
         return self._continued(ids, "side", choices[side], AFTER_SIDE, comparison_target(text, side), shared)
@@ -160,7 +160,7 @@ class SequenceWriter:
         return TokenSequence(tuple(whole), choice, len(ids), choice_id, ((start, len(whole)),), shared)
 
     def _shared(self, prompt: str, lines: int, ids: Sequence[int]) -> int:
-        """How many tokens the prompt's first lines are: instruction and passages, the same for every query."""
+        """How many tokens the prompt's first lines are, which hold the passages and are the same for every query."""
         beginning = encode(self.tokenizer, "".join(prompt.splitlines(keepends=True)[:lines]))
         return len(beginning) if list(ids[: len(beginning)]) == beginning else 0
 

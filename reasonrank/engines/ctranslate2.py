@@ -1,8 +1,8 @@
 """The engine on CTranslate2, int8 on a CPU: the default where there is no GPU.
 
-Batches hold prompts of one length and one beginning: of mixed lengths CTranslate2 reads only the shortest at once and
-the rest token by token. An instruction that prompts begin with is read once and kept (its static prompts); nothing
-else is, since what CTranslate2 keeps it never lets go.
+Batches hold prompts of one length: of mixed ones CTranslate2 reads only the shortest length at once and the rest
+token by token. Its cache for static prompts is left alone: our prompts begin with the document, so no two share
+a beginning worth keeping, and what it keeps is never let go.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from reasonrank.engines.batching import of_equal_length, read_choice, room
 from reasonrank.engines.conversion import TOKENIZER, read_converted
 from reasonrank.engines.text import CompletionReader, TextTokenizer
 from reasonrank.errors import Cancelled, EngineError, MissingDependencyError
-from reasonrank.prompts import INSTRUCTIONS
 
 _SEEDING = threading.Lock()
 """CTranslate2's random seed belongs to the whole process."""
@@ -64,7 +63,6 @@ class CTranslate2Engine(Engine):
         }
         self._generator = self._open()
         self._tokenizer = TextTokenizer.load(folder / TOKENIZER, about.end_ids)
-        self._instructions = [tuple(encode(self._tokenizer, one)) for one in INSTRUCTIONS]
         self.name = f"ctranslate2 {about.quantization}" + (f" on {device}" if device != "cpu" else "")
         self.model_name = model_name or about.base
         self.window = about.window
@@ -75,13 +73,13 @@ class CTranslate2Engine(Engine):
         for length in lengths:
             room(length, 1, self.window)
         found: dict[int, Choice] = {}
-        for batch in self._batches([ids for ids, _ in encoded], self._batch_tokens):
+        for batch in of_equal_length(lengths, self._batch_tokens):
             if cancel():
                 raise Cancelled("Scoring was stopped.")
-            rows, kept = self._read_once([encoded[i][0] for i in batch])
+            tokens = [self._tokenizer.tokens(encoded[i][0]) for i in batch]
             with self._failures():
                 results = self._generator.generate_batch(
-                    rows, max_length=1, include_prompt_in_result=False, return_logits_vocab=True, **kept
+                    tokens, max_length=1, include_prompt_in_result=False, return_logits_vocab=True
                 )
             for i, result in zip(batch, results, strict=True):
                 logits = np.asarray(result.logits[0][0], dtype=np.float32)  # (vocabulary,)
@@ -95,8 +93,7 @@ class CTranslate2Engine(Engine):
         reader = self._tokenizer.reader(ids)
         length = room(len(ids), max_tokens, self.window)
         generator = self._generator if temperature <= 0 else self._seeded(seed)
-        (row,), kept = self._read_once([ids])
-        steps = generator.generate_tokens(row, **self._decoding(length, temperature), **kept)
+        steps = generator.generate_tokens(self._tokenizer.tokens(ids), **self._decoding(length, temperature))
         made = 0
         # Closing the steps makes CTranslate2 stop at its next token, whoever left this generator and why.
         with self._failures(), contextlib.closing(steps):
@@ -121,8 +118,7 @@ class CTranslate2Engine(Engine):
         encoded = [encode(self._tokenizer, prompt) for prompt in prompts]
         sampled = temperature > 0
         # A sampled prompt has a generator of its own, and so its own seed, whatever stands beside it.
-        room_left = max(1, self._batch_tokens - max_tokens)
-        batches = [[i] for i in range(len(prompts))] if sampled else self._batches(encoded, room_left)
+        batches = [[i] for i in range(len(prompts))] if sampled else self._decoding_batches(encoded, max_tokens)
         found: dict[int, Completion] = {}
         for batch in batches:
             if cancel():
@@ -159,37 +155,19 @@ class CTranslate2Engine(Engine):
             return stopped or readers[step.batch_id].finished
 
         length = room(len(encoded[0]), max_tokens, self.window)
-        rows, kept = self._read_once(encoded)
         with self._failures():
             generator.generate_batch(
-                rows, include_prompt_in_result=False, callback=read, **self._decoding(length, temperature), **kept
+                [self._tokenizer.tokens(ids) for ids in encoded],
+                include_prompt_in_result=False,
+                callback=read,
+                **self._decoding(length, temperature),
             )
         if stopped:
             raise Cancelled("Writing was stopped.")
         return [_ended(reader, count, length) for reader, count in zip(readers, made, strict=True)]
 
-    def _batches(self, encoded: Sequence[Sequence[int]], batch_tokens: int) -> list[list[int]]:
-        """Places of prompts that go together: of one length and one instruction."""
-        found: list[list[int]] = []
-        beginnings = [self._instruction(ids) for ids in encoded]
-        for beginning in dict.fromkeys(beginnings):
-            places = [i for i, own in enumerate(beginnings) if own == beginning]
-            batches = of_equal_length([len(encoded[i]) for i in places], batch_tokens)
-            found += [[places[i] for i in batch] for batch in batches]
-        return found
-
-    def _instruction(self, ids: Sequence[int]) -> tuple[int, ...]:
-        """The instruction that a prompt begins with, as tokens; empty where it begins otherwise or is nothing more."""
-        begun = (one for one in self._instructions if len(ids) > len(one) and tuple(ids[: len(one)]) == one)
-        return next(begun, ())
-
-    def _read_once(self, encoded: Sequence[Sequence[int]]) -> tuple[list[list[str]], dict[str, Any]]:
-        """Tokens of one batch without their common instruction, and what makes CTranslate2 keep that one."""
-        instruction = self._instruction(encoded[0])
-        rows = [self._tokenizer.tokens(ids[len(instruction) :]) for ids in encoded]
-        if not instruction:
-            return rows, {}
-        return rows, {"static_prompt": self._tokenizer.tokens(instruction), "cache_static_prompt": True}
+    def _decoding_batches(self, encoded: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
+        return of_equal_length([len(ids) for ids in encoded], max(1, self._batch_tokens - max_tokens))
 
     def _decoding(self, max_length: int, temperature: float) -> dict[str, Any]:
         sampling = {"sampling_topk": 0, "sampling_temperature": temperature} if temperature > 0 else {}

@@ -17,7 +17,6 @@ from reasonrank.encoding import encode, encode_choice
 from reasonrank.engines.base import Completion, Engine
 from reasonrank.errors import Cancelled, EngineError
 from reasonrank.prompts import (
-    JUDGE_INSTRUCTION,
     LABELS,
     compare_prompt,
     grade_prompt,
@@ -31,9 +30,8 @@ PROMPTS = [
     grade_prompt("what is a sonnet", "The sonnet has fourteen lines, and the last two often turn the thought round."),
     grade_prompt("fleas", "A flea lives for a year"),  # as long as the second one
     grade_prompt("", ""),
-    compare_prompt("flea", "A flea lives for a year.", "A flea."),  # begins with another instruction
-    queries_prompt("why do moths circle a lamp"),  # with none
-    JUDGE_INSTRUCTION,  # with nothing after it
+    compare_prompt("flea", "A flea lives for a year.", "A flea."),
+    queries_prompt("why do moths circle a lamp"),
 ]
 
 

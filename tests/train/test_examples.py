@@ -13,7 +13,6 @@ from reasonrank import prompts
 from reasonrank.data import Document, Query
 from reasonrank.encoding import encode, encode_choice
 from reasonrank.errors import InputError
-from reasonrank.prompts import JUDGE_INSTRUCTION
 from train.examples import (
     DrawOptions,
     SequenceWriter,
@@ -95,7 +94,7 @@ def test_the_shared_beginning_is_the_passage_alone(tokenizer: Any) -> None:
     writer = SequenceWriter(tokenizer, 80)
     one, two = writer.grade(QUERY, DOG), writer.reason_first(Query("p", "other words"), DOG, REASON, 0)
     assert one.shared == two.shared > 0
-    assert tokenizer.decode(list(one.ids[: one.shared])) == JUDGE_INSTRUCTION + "Passage: Dogs bark.\n"
+    assert tokenizer.decode(list(one.ids[: one.shared])) == "Passage: Dogs bark.\n"
     assert one.ids[: one.shared] == two.ids[: two.shared]
 
 
