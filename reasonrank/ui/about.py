@@ -44,8 +44,8 @@ FIGURES = (
     Figure("The student’s grade alone", 0.566),
     Figure("As this page orders: student, encoder and BM25 together", 0.601),
 )
-"""TREC Deep Learning 2019, first 20 questions, BM25's top 30, the student in int8; the README says how. That the list is ordered by all three
-together by default is decided by this."""
+"""TREC Deep Learning 2019, first 20 questions, BM25's top 30, the student in int8; the README says how.
+That the list is ordered by all three together by default was decided by this."""
 
 
 @dataclass(frozen=True, slots=True)
