@@ -16,13 +16,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from reasonrank.errors import InputError, ReasonRankError
 from reasonrank.models import adapter_hash, read_adapter
 from train.commit import git_commit
-
-WEIGHTS = "adapter_model.safetensors"
+from train.distill import ADAPTER_WEIGHTS, write_weights
 
 
 def average(folders: Sequence[Path], out: Path) -> Path:
@@ -42,16 +41,14 @@ def average(folders: Sequence[Path], out: Path) -> Path:
     if len(bases) > 1:
         raise InputError("The adapters were trained on different base weights, so their mean would mean nothing.")
     try:
-        states = [load_file(str(folder / WEIGHTS)) for folder in folders]
+        states = [load_file(str(folder / ADAPTER_WEIGHTS)) for folder in folders]
     except (OSError, SafetensorError) as error:
         raise InputError(f"An adapter's weights cannot be read: {error}") from error
     shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
     if any(one != shapes[0] for one in shapes):
         raise InputError("The adapters have other layers or ranks than each other; average those of one line of runs.")
     mean = {name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]}
-    out.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in mean.items()}
-    save_file(weights, str(out / WEIGHTS), metadata={"format": "pt"})
+    write_weights(mean, out)
     last = folders[-1]
     shutil.copyfile(last / "adapter_config.json", out / "adapter_config.json")
     meta_file = last / "meta.json"

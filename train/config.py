@@ -138,12 +138,18 @@ class DistillConfig:
         return values | {"out": Path(self.out).name, "base": Path(self.base).name, "init": Path(self.init).name}
 
 
+def _defaults() -> dict[str, Any]:
+    """What a flag was that did not exist yet when a run began."""
+    return {
+        one.name: one.default if one.default_factory is dataclasses.MISSING else one.default_factory()
+        for one in dataclasses.fields(DistillConfig)
+    }
+
+
 def check_resumable(config: DistillConfig, path: Path) -> None:
     """Raises :class:`InputError` where a run under way was started with settings that cannot change."""
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before = _defaults() | json.loads(path.read_text(encoding="utf-8"))
     now = config.portable()
-    # A flag that did not exist when the run began had its default.
-    before = {"queries": [], "judged_lists": 0, "pair_share": 1.0} | before
     changed = sorted(name for name in now if name not in CHANGEABLE and now[name] != before.get(name))
     if changed:
         listed = ", ".join(f"{name} {before.get(name)!r} (now {now[name]!r})" for name in changed)

@@ -23,7 +23,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ from train.trainer import DistillTrainer, LogFile, StopOnSignal, last_checkpoint
 
 log = logging.getLogger(__name__)
 CONFIG_FILE = "config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 TIMED = 3
 """Sequences that are timed to choose a precision."""
 
@@ -262,13 +263,17 @@ def training_arguments(config: DistillConfig, precision: str) -> TrainingArgumen
 
 def save_adapter(model: Any, loaded: LoadedModel, folder: Path) -> None:
     """Write the adapter in bfloat16, its configuration naming the base model and no folder of this machine."""
-    folder.mkdir(parents=True, exist_ok=True)
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    weights = {name: tensor.detach().to("cpu", torch.bfloat16).contiguous() for name, tensor in state.items()}
-    save_file(weights, str(folder / "adapter_model.safetensors"), metadata={"format": "pt"})
+    write_weights(get_peft_model_state_dict(model, save_embedding_layers=False), folder)
     lora = model.peft_config["default"]
     lora.base_model_name_or_path, lora.inference_mode = loaded.name, True
     lora.save_pretrained(str(folder))
+
+
+def write_weights(state: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Write an adapter's tensors in bfloat16 into a folder, which is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().to("cpu", torch.bfloat16).contiguous() for name, tensor in state.items()}
+    save_file(weights, str(folder / ADAPTER_WEIGHTS), metadata={"format": "pt"})
 
 
 def describe(

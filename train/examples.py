@@ -245,9 +245,7 @@ def comparison_sequences(
     pair = (by_id[comparison.preferred_id], by_id[comparison.other_id])
     sequences = []
     for order in draw.sample((0, 1), min(options.pair_orders, 2)):
-        sequences.append(
-            comparison_sequence(record, comparison if texts else replace(comparison, text=""), order, writer)
-        )
+        sequences.append(comparison_sequence(record, comparison, order, writer))
         first, second = pair if order == 0 else pair[::-1]
         for query, worth in [(r.query, r.labels) for r in records if r is not record] + [
             (one.query, one.target) for one in soft

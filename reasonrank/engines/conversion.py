@@ -69,7 +69,7 @@ def base_fingerprint(name: str) -> str:
 
 
 def conversion_key(base: str, adapter: str, quantization: str) -> str:
-    """Names a conversion by what goes into it: base weights, adapter, number format, CTranslate2's version."""
+    """Names a conversion by what goes into it: base weights, adapter, number format, CTranslate2, the prompts."""
     import ctranslate2
 
     parts = json.dumps([base, adapter, quantization, ctranslate2.__version__, _FORMAT, PROMPT_VERSION])

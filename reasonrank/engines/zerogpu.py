@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from reasonrank.engines.base import Cancel, Choice, Completion, Engine, never_cancelled
@@ -79,21 +80,17 @@ class BorrowedGpuEngine(Engine):
     def choose(self, prompts: Sequence[str], choices: Sequence[str], cancel: Cancel = never_cancelled) -> list[Choice]:
         if cancel():
             raise Cancelled("Scoring was stopped.")
-        try:
+        with _sentences():
             return _choose(self._number, list(prompts), list(choices))
-        except Exception as error:
-            raise _failed(error) from error
 
     def stream(
         self, prompt: str, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
     ) -> Generator[str, None, Completion]:
-        try:
+        with _sentences():
             for piece in _stream(self._number, prompt, max_tokens, temperature, seed):
                 if isinstance(piece, Completion):
                     return piece
                 yield piece
-        except Exception as error:
-            raise _failed(error) from error
         raise EngineError("The borrowed GPU ended before the text did; ask again.")
 
     def generate(
@@ -107,10 +104,8 @@ class BorrowedGpuEngine(Engine):
     ) -> list[Completion]:
         if cancel():
             raise Cancelled("Writing was stopped.")
-        try:
+        with _sentences():
             return _generate(self._number, list(prompts), max_tokens, temperature, seed)
-        except Exception as error:
-            raise _failed(error) from error
 
     def cut(self, text: str, max_tokens: int) -> tuple[str, bool]:
         return self._engine.cut(text, max_tokens)
@@ -120,9 +115,15 @@ class BorrowedGpuEngine(Engine):
         self._engine.close()
 
 
-def _failed(error: Exception) -> EngineError:
-    """What ``spaces`` or gradio raised, in a sentence; a visitor whose quota is used up reads so."""
-    if isinstance(error, EngineError):
-        return error
-    first = str(error).strip().partition("\n")[0] or type(error).__name__
-    return EngineError(f"The borrowed GPU did not answer ({first}); ask again, or sign in for a larger quota.")
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What ``spaces`` or gradio raised as a sentence; a visitor whose quota is used up reads so."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise EngineError(
+            f"The borrowed GPU did not answer ({first}); ask again, or sign in for a larger quota."
+        ) from error

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from reasonrank.addresses import is_loopback
 from reasonrank.errors import InputError, MissingDependencyError, ReasonRankError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def connect(uri: str) -> MilvusClient:
     for name in ("pymilvus", "milvus_lite"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     options: dict[str, Any] = {}
-    if is_file or _is_this_machine(urlsplit(uri)):
+    if is_file or is_loopback(urlsplit(uri).hostname or ""):
         options["grpc_options"] = _ON_THIS_MACHINE
     with sentences(uri):
         return MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=CONNECT_S, **options)
@@ -122,13 +122,3 @@ def _reason(error: Exception) -> str:
     text = getattr(error, "message", "") or str(error)
     lines = str(text).strip().splitlines() or [type(error).__name__]
     return lines[0][:300].rstrip(".") + "."
-
-
-def _is_this_machine(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

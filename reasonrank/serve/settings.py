@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
+from reasonrank.addresses import is_loopback
 from reasonrank.errors import InputError
 from reasonrank.settings import Settings, setting
 
@@ -70,13 +70,3 @@ def listed(text: str) -> tuple[str, ...]:
     ('a', 'b')
     """
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine reach this address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import fmean
 from typing import Any
 
-from reasonrank.data import Comparison, Document, Ranking, ScoredDocument
+from reasonrank.data import Comparison, Document, ScoredDocument
 from reasonrank.engines.base import Cancel
 from reasonrank.errors import InputError
 from reasonrank.sentences import sentence_spans
@@ -65,7 +65,9 @@ class Decider:
         run = self._lab.visitors.begin_comparison(visitor)
         try:
             ranking, settings = self._lab.judging(visitor)
-            comparison = _found(ranking, visitor.compared, str(sent.get("first")), str(sent.get("second")))
+            comparison = visitor.finished_comparison(str(sent.get("first")), str(sent.get("second")))
+            if comparison is None:
+                raise InputError("These two were not compared yet; compare them first.")
         except InputError as error:
             yield sheet(run, PAIR_TITLE, PAIR_PANEL, sentence_block(str(error)))
             return
@@ -100,23 +102,8 @@ def _with_falls(
 ) -> tuple[Side, Side]:
     side = sides[place]
     fresh = [Fall(start, end, side.chance - now) for (start, end), now in zip(spans, chances, strict=True)]
-    changed = Side(side.document, side.chance, side.wanted, side.untried, (*side.falls, *fresh))
+    changed = replace(side, falls=(*side.falls, *fresh))
     return (changed, sides[1]) if place == 0 else (sides[0], changed)
-
-
-def _found(
-    ranking: Ranking, compared: Mapping[frozenset[str], Comparison], first_id: str, second_id: str
-) -> Comparison:
-    """The finished comparison of two documents.
-
-    Raises:
-        InputError: There is none.
-    """
-    ids = frozenset((first_id, second_id))
-    known = {frozenset((one.preferred_id, one.other_id)): one for one in ranking.comparisons} | dict(compared)
-    if ids not in known:
-        raise InputError("These two were not compared yet; compare them first.")
-    return known[ids]
 
 
 def sides_of(comparison: Comparison, places: Places) -> tuple[Side, Side]:

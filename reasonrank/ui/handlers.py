@@ -183,10 +183,9 @@ class Handlers:
             return
         ids = (first_id, second_id)
         compared = visitor.compared
-        done = (*ranking.comparisons, *compared.values())
-        existing = [c for c in done if {c.preferred_id, c.other_id} == set(ids)]
-        if existing:
-            yield panel_value(run, comparison_panel(ranking, ids, existing[0]))
+        existing = visitor.finished_comparison(*ids)
+        if existing is not None:
+            yield panel_value(run, comparison_panel(ranking, ids, existing))
             return
         yield panel_value(run, comparison_panel(ranking, ids, None), busy=True)
 

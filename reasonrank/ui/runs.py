@@ -58,6 +58,12 @@ class Visitor:
     compared: dict[frozenset[str], Comparison] = field(default_factory=dict)
     duel: Any = None
 
+    def finished_comparison(self, first_id: str, second_id: str) -> Comparison | None:
+        """The comparison of two documents of the list, if there is one: between neighbours, or picked."""
+        ids = frozenset((first_id, second_id))
+        between = self.ranking.comparisons if self.ranking else ()
+        return next((one for one in between if {one.preferred_id, one.other_id} == ids), self.compared.get(ids))
+
 
 class Visitors:
     """Open pages by their session."""

@@ -11,8 +11,9 @@ import pytest
 from serving import served
 from slow import GardenPipeline, garden_settings
 
+from reasonrank.addresses import is_loopback
 from reasonrank.errors import InputError
-from reasonrank.serve.settings import ServeSettings, is_loopback
+from reasonrank.serve.settings import ServeSettings
 
 RERANK = {"query": "a very private question", "documents": ["A good text."]}
 

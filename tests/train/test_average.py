@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from reasonrank.errors import InputError
-from train.average import WEIGHTS, average, main
+from train.average import average, main
+from train.distill import ADAPTER_WEIGHTS as WEIGHTS
 
 
 def adapter(folder: Path, value: float, *, base: str = "abc", rank: int = 2) -> Path:
